@@ -1,0 +1,42 @@
+"""Accounts as the administrators of domains see them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from admin.models.domain import Domain
+from admin.models.mailbox import Mailbox
+from core.models import User
+from core.models.user import UserQuerySet
+
+if TYPE_CHECKING:
+    from core.actor import Actor
+
+
+class AccountQuerySet(UserQuerySet):
+    """Accounts with scope: the relation to domains lives above the core."""
+
+    def visible_to(self, actor: Actor) -> Self:
+        """Oneself, accounts one owns, accounts with a mailbox in a visible domain; nobody of higher rank."""
+        if actor.is_super:
+            return self
+        if not actor.administers:
+            return self.filter(pk=actor.pk)
+        tenants = Mailbox.objects.filter(domain__in=Domain.objects.visible_to(actor)).values("user_id")
+        return self.filter(
+            Q(pk=actor.pk) | Q(owner_id=actor.pk) | Q(pk__in=tenants), role__in=actor.role.up_to_here()
+        )
+
+
+class Account(User):
+    """An account, reached through what an actor administers."""
+
+    objects = AccountQuerySet.as_manager()
+
+    class Meta:
+        proxy = True
+        verbose_name = _("account")
+        verbose_name_plural = _("accounts")

@@ -1,0 +1,63 @@
+"""Every change of domains, accounts and aliases. Import what a door needs from here."""
+
+from admin.operations.accounts import (
+    AccountChange,
+    AccountSpec,
+    MailboxSpec,
+    NewAccount,
+    create_account,
+    create_accounts,
+    delete_accounts,
+    update_account,
+    update_accounts,
+)
+from admin.operations.aliases import (
+    AliasChange,
+    AliasSpec,
+    create_alias,
+    create_aliases,
+    delete_aliases,
+    update_alias,
+    update_aliases,
+)
+from admin.operations.domains import (
+    DomainAliasSpec,
+    DomainChange,
+    DomainSpec,
+    create_domain,
+    create_domain_aliases,
+    create_domains,
+    delete_domains,
+    update_domain,
+    update_domains,
+)
+from admin.operations.publishing import rebuild_published
+
+__all__ = [
+    "AccountChange",
+    "AccountSpec",
+    "AliasChange",
+    "AliasSpec",
+    "DomainAliasSpec",
+    "DomainChange",
+    "DomainSpec",
+    "MailboxSpec",
+    "NewAccount",
+    "create_account",
+    "create_accounts",
+    "create_alias",
+    "create_aliases",
+    "create_domain",
+    "create_domain_aliases",
+    "create_domains",
+    "delete_accounts",
+    "delete_aliases",
+    "delete_domains",
+    "rebuild_published",
+    "update_account",
+    "update_accounts",
+    "update_alias",
+    "update_aliases",
+    "update_domain",
+    "update_domains",
+]

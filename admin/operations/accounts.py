@@ -1,0 +1,646 @@
+"""Creating, changing and deleting accounts, with or without a mailbox."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.validators import validate_email
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from admin import policies, publication
+from admin.models import Account, Alias, AliasRecipient, Domain, Mailbox, Quota, SenderAddress
+from admin.operations.aliases import remove_aliases, without_recipients
+from admin.operations.ground import (
+    UNSET,
+    Unset,
+    check_quota,
+    duplicates,
+    grammatical,
+    lock_domains,
+    refuse_unknown_domain,
+    utf8_local_parts,
+)
+from core import passwords
+from core.addresses import canonical_mailbox_address, canonical_sender_address, split_address
+from core.hashing_policy import hashing_policy
+from core.models import User
+from core.operation import operation, record
+from core.refusals import Refusals
+from core.roles import Role
+from parameters.tools import get_global_parameter
+
+if TYPE_CHECKING:
+    from core.actor import Actor
+
+_PLAIN_LOGIN = re.compile(r"[a-z0-9_][a-z0-9._+-]{0,253}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailboxSpec:
+    """The mailbox of an account. *quota* in MB (0 = no limit); None follows the domain's default."""
+
+    address: str
+    quota: int | None = None
+    sender_addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSpec:
+    """An account to create. A simple user signs in with the address of his mailbox.
+
+    *password* None makes a random one, which the result carries. *administers* names domains.
+    """
+
+    username: str
+    role: Role = Role.SIMPLE_USER
+    password: str | None = None
+    first_name: str = ""
+    last_name: str = ""
+    is_active: bool = True
+    language: str = ""
+    phone_number: str = ""
+    secondary_email: str = ""
+    mailbox: MailboxSpec | None = None
+    administers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountChange:
+    """New values of an account; what is UNSET stays. *quota* None follows the domain's default."""
+
+    account: Account
+    role: Role | Unset = UNSET
+    password: str | Unset = UNSET
+    first_name: str | Unset = UNSET
+    last_name: str | Unset = UNSET
+    is_active: bool | Unset = UNSET
+    language: str | Unset = UNSET
+    phone_number: str | Unset = UNSET
+    secondary_email: str | Unset = UNSET
+    quota: int | Unset | None = UNSET
+    sender_addresses: tuple[str, ...] | Unset = UNSET
+    administers: tuple[str, ...] | Unset = UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """A created account; *password* only when it was made at random, to be shown once."""
+
+    account: Account
+    password: str | None
+
+
+# --- create ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Secret:
+    """A password and its hash, made before the transaction begins: hashing is slow on purpose."""
+
+    clear: str
+    hashed: str
+    is_random: bool
+    error: passwords.PasswordError | None = None
+
+
+def create_accounts(actor: Actor, /, specs: Sequence[AccountSpec]) -> list[NewAccount]:
+    """New accounts, owned by the actor.
+
+    Codes: those of the grammar, ``role_not_yours``, ``name_taken``, ``address_taken``, ``repeated``,
+    ``unknown_domain``, ``mailbox_needed``, ``name_is_not_address``, ``name_not_allowed``, ``quota_out_of_range``,
+    those of the password validators, ``invalid_email``, ``unknown_language``, ``too_long``,
+    ``administers_nothing``.
+    """
+    return _create_accounts(actor, specs, _secrets([spec.password for spec in specs]))
+
+
+def create_account(actor: Actor, /, **values: Any) -> NewAccount:
+    """One account; *values* are the fields of :class:`AccountSpec`."""
+    return create_accounts(actor, [AccountSpec(**values)])[0]
+
+
+@operation("account.create", allow=policies.may_manage_accounts)
+def _create_accounts(
+    actor: Actor, /, specs: Sequence[AccountSpec], secrets: Sequence[_Secret]
+) -> list[NewAccount]:
+    refusals = Refusals()
+    drafts = [_canonical_spec(spec, position, refusals) for position, spec in enumerate(specs)]
+    domains = lock_domains(actor, names=_domain_names(drafts))
+    _check_names(drafts, domains, refusals)
+    accounts = [_unsaved(draft, secret, actor) for draft, secret in zip(drafts, secrets, strict=True)]
+    for position, (draft, account, secret) in enumerate(zip(drafts, accounts, secrets, strict=True)):
+        _check_role(actor, draft.role, refusals, position)
+        _check_profile(account, refusals, position)
+        _check_administered(draft.role, draft.administers, domains, refusals, position)
+        _check_secret(account, secret, refusals, position)
+        if draft.mailbox is not None:
+            check_quota(draft.mailbox.quota or 0, refusals, position, "quota")
+    refusals.raise_if_any()
+    Account.objects.bulk_create(accounts)
+    mailboxes = _save_mailboxes(accounts, drafts, domains)
+    _grant(
+        [(account.pk, draft.administers) for account, draft in zip(accounts, drafts, strict=True)], domains
+    )
+    publication.publish(_keys_of_new(drafts))
+    for account in accounts:
+        mailbox = mailboxes.get(account.pk)
+        record(account, versions=[account] if mailbox is None else [account, mailbox])
+    return [
+        NewAccount(account, secret.clear if secret.is_random else None)
+        for account, secret in zip(accounts, secrets, strict=True)
+    ]
+
+
+def random_password() -> str:
+    """Letters and digits, as many as the parameter says, drawn again until the validators are content."""
+    length = get_global_parameter("random_password_length", "core")
+    while True:
+        secret = passwords.random_password(length)
+        try:
+            validate_password(secret)
+        except ValidationError:
+            continue
+        return secret
+
+
+def _secrets(given: Sequence[str | None]) -> list[_Secret]:
+    """Hashes of the given or of random passwords; the C library hashes outside the interpreter's lock."""
+    policy = hashing_policy()
+
+    def hashed(password: str | None) -> _Secret:
+        clear = random_password() if password is None else password
+        try:
+            result = passwords.hash_password(clear, policy.scheme, policy.rounds)
+        except passwords.PasswordError as error:
+            return _Secret(clear, "", is_random=False, error=error)
+        return _Secret(clear, result, is_random=password is None)
+
+    if len(given) == 1:
+        return [hashed(given[0])]
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(hashed, given))
+
+
+def _canonical_spec(spec: AccountSpec, position: int, refusals: Refusals) -> AccountSpec:
+    mailbox = spec.mailbox
+    if mailbox is not None:
+        mailbox = replace(
+            mailbox,
+            address=grammatical(
+                canonical_mailbox_address,
+                mailbox.address,
+                refusals,
+                position,
+                "address",
+                utf8=utf8_local_parts(),
+            ),
+            sender_addresses=_canonical_senders(mailbox.sender_addresses, position, refusals),
+        )
+    return replace(
+        spec,
+        username=_canonical_login(spec.username, position, refusals),
+        mailbox=mailbox,
+        secondary_email=spec.secondary_email.strip(),
+        phone_number=spec.phone_number.strip(),
+    )
+
+
+def _canonical_login(text: str, position: int, refusals: Refusals) -> str:
+    """A login name is an address, or a plain word for administrators without a mailbox."""
+    name = text.strip().lower()
+    if "@" in name:
+        return grammatical(
+            canonical_mailbox_address, name, refusals, position, "username", utf8=utf8_local_parts()
+        )
+    if not _PLAIN_LOGIN.fullmatch(name):
+        message = _("A user name is an address, or letters, digits and . _ + - without spaces.")
+        refusals.add(position, "username", "name_not_allowed", message)
+        return ""
+    return name
+
+
+def _canonical_senders(texts: Iterable[str], position: int, refusals: Refusals) -> tuple[str, ...]:
+    utf8 = utf8_local_parts()
+    canonical = (
+        grammatical(canonical_sender_address, text, refusals, position, "sender_addresses", utf8=utf8)
+        for text in texts
+        if text.strip()
+    )
+    return tuple(dict.fromkeys(address for address in canonical if address))
+
+
+def _domain_names(drafts: Sequence[AccountSpec]) -> set[str]:
+    """Domains that a batch touches: those of the mailboxes, and those to administer."""
+    addresses = [draft.mailbox.address for draft in drafts if draft.mailbox and draft.mailbox.address]
+    return {split_address(address)[1] for address in addresses} | {
+        name for draft in drafts for name in draft.administers
+    }
+
+
+def _check_names(drafts: Sequence[AccountSpec], domains: dict[str, Domain], refusals: Refusals) -> None:
+    """Login names and addresses are free, belong together, and lie in a domain that the actor sees."""
+    names = [draft.username for draft in drafts]
+    addresses = [draft.mailbox.address if draft.mailbox else "" for draft in drafts]
+    taken = set(User.objects.filter(username__in=names).values_list("username", flat=True))
+    boxes = set(
+        Mailbox.objects.filter(user__email__in=[a for a in addresses if a]).values_list(
+            "user__email", flat=True
+        )
+    )
+    aliases = set(
+        Alias.objects.filter(address__in=[a for a in addresses if a]).values_list("address", flat=True)
+    )
+    repeated = duplicates(names) | duplicates(addresses)
+    for position, (draft, address) in enumerate(zip(drafts, addresses, strict=True)):
+        name = draft.username
+        if name and name in repeated:
+            refusals.add(
+                position,
+                "username",
+                "repeated",
+                _("“%(name)s” is asked for more than once.") % {"name": name},
+            )
+        elif name in taken and name != address:
+            refusals.add(
+                position, "username", "name_taken", _("The user name “%(name)s” is taken.") % {"name": name}
+            )
+        if draft.role is Role.SIMPLE_USER and draft.mailbox is None:
+            message = _("A simple user needs a mailbox. Enter its address.")
+            refusals.add(position, "address", "mailbox_needed", message)
+        elif draft.role is Role.SIMPLE_USER and name and address and name != address:
+            message = _("A simple user signs in with the address of his mailbox.")
+            refusals.add(position, "username", "name_is_not_address", message)
+        if not address:
+            continue
+        shown = {"address": address}
+        if (domain := split_address(address)[1]) not in domains:
+            refuse_unknown_domain(refusals, position, "address", domain)
+        elif address in boxes or (address in taken and name == address):
+            message = _("The mailbox “%(address)s” exists already. Choose another address.") % shown
+            refusals.add(position, "address", "address_taken", message)
+        elif address in aliases:
+            message = (
+                _("“%(address)s” is an alias already. Choose another address, or delete the alias.") % shown
+            )
+            refusals.add(position, "address", "address_taken", message)
+        elif address in repeated and name != address:
+            message = _("“%(address)s” is asked for more than once.") % shown
+            refusals.add(position, "address", "repeated", message)
+
+
+def _check_role(actor: Actor, role: Role, refusals: Refusals, position: int) -> None:
+    if role not in policies.roles_to_give(actor):
+        message = _("You cannot give the role “%(role)s”.") % {"role": role.label}
+        refusals.add(position, "role", "role_not_yours", message)
+
+
+def _check_profile(account: Account, refusals: Refusals, position: int) -> None:
+    for field in ("first_name", "last_name", "phone_number", "secondary_email"):
+        limit = Account._meta.get_field(field).max_length
+        if limit is not None and len(getattr(account, field)) > limit:
+            message = _("At most %(limit)d characters fit here.") % {"limit": limit}
+            refusals.add(position, field, "too_long", message)
+        elif any(not character.isprintable() for character in getattr(account, field)):
+            message = _("This contains an invisible character; remove it.")
+            refusals.add(position, field, "hidden_character", message)
+    if account.secondary_email:
+        try:
+            validate_email(account.secondary_email)
+        except ValidationError:
+            message = _("Enter an e-mail address, for example name@example.com.")
+            refusals.add(position, "secondary_email", "invalid_email", message)
+    if account.language and account.language not in dict(settings.LANGUAGES):
+        refusals.add(position, "language", "unknown_language", _("The panel does not speak this language."))
+
+
+def _check_secret(account: Account, secret: _Secret, refusals: Refusals, position: int) -> None:
+    if secret.is_random:
+        return
+    if secret.error is not None:
+        refusals.add(position, "password", secret.error.code, secret.error.message)
+        return
+    try:
+        validate_password(secret.clear, account)
+    except ValidationError as error:
+        for each in error.error_list:
+            message = " ".join(each.messages)
+            refusals.add(position, "password", each.code or "weak_password", message)
+
+
+def _check_administered(
+    role: Role, names: Sequence[str], domains: dict[str, Domain], refusals: Refusals, position: int
+) -> None:
+    if names and not role.administers:
+        message = _("Only domain administrators and resellers administer domains.")
+        refusals.add(position, "administers", "administers_nothing", message)
+    for name in names:
+        if name not in domains:
+            refuse_unknown_domain(refusals, position, "administers", name)
+
+
+def _unsaved(draft: AccountSpec, secret: _Secret, actor: Actor) -> Account:
+    return Account(
+        username=draft.username,
+        email=draft.mailbox.address if draft.mailbox else "",
+        password=secret.hashed,
+        role=draft.role,
+        first_name=draft.first_name.strip(),
+        last_name=draft.last_name.strip(),
+        is_active=draft.is_active,
+        language=draft.language,
+        phone_number=draft.phone_number,
+        secondary_email=draft.secondary_email,
+        owner=actor.user,
+    )
+
+
+def _save_mailboxes(
+    accounts: Sequence[Account], drafts: Sequence[AccountSpec], domains: dict[str, Domain]
+) -> dict[int, Mailbox]:
+    """Mailboxes, their usage rows and sender addresses; by account."""
+    pairs = [(a, d.mailbox) for a, d in zip(accounts, drafts, strict=True) if d.mailbox is not None]
+    mailboxes = Mailbox.objects.bulk_create(
+        _unsaved_mailbox(account, spec, domains) for account, spec in pairs
+    )
+    SenderAddress.objects.bulk_create(
+        SenderAddress(mailbox=mailbox, address=address)
+        for mailbox, (_account, spec) in zip(mailboxes, pairs, strict=True)
+        for address in spec.sender_addresses
+    )
+    # A row may be there already: Dovecot writes it for whoever receives mail, and never waits for us.
+    Quota.objects.bulk_create(
+        (Quota(username=spec.address) for _account, spec in pairs), ignore_conflicts=True
+    )
+    return {mailbox.user_id: mailbox for mailbox in mailboxes}
+
+
+def _unsaved_mailbox(account: Account, spec: MailboxSpec, domains: dict[str, Domain]) -> Mailbox:
+    local_part, name = split_address(spec.address)
+    domain = domains[name]
+    follows = spec.quota is None
+    return Mailbox(
+        address=local_part,
+        domain=domain,
+        user=account,
+        quota=domain.default_mailbox_quota if spec.quota is None else spec.quota,
+        use_domain_quota=follows,
+    )
+
+
+def _grant(batch: Iterable[tuple[int, Sequence[str]]], domains: dict[str, Domain]) -> None:
+    through = Domain.administrators.through
+    through.objects.bulk_create(
+        through(domain_id=domains[name].pk, user_id=user_id) for user_id, names in batch for name in names
+    )
+
+
+def _keys_of_new(drafts: Sequence[AccountSpec]) -> publication.Keys:
+    """Nothing points at a mailbox that did not exist: its own and its sender addresses are all."""
+    boxes = [draft.mailbox for draft in drafts if draft.mailbox is not None]
+    return publication.Keys(
+        addresses={address for box in boxes for address in (box.address, *box.sender_addresses)}
+    )
+
+
+# --- change ----------------------------------------------------------------------------------------------------
+
+_PROFILE = ("role", "first_name", "last_name", "is_active", "language", "phone_number", "secondary_email")
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A stored account with its new values, not saved yet."""
+
+    change: AccountChange
+    account: Account
+    mailbox: Mailbox | None
+    changed: list[str]
+    sender_addresses: tuple[str, ...] | None = None
+
+
+def update_accounts(actor: Actor, /, changes: Sequence[AccountChange]) -> list[Account]:
+    """Change accounts.
+
+    Codes: as for creation, ``gone``, ``no_mailbox``, ``not_yourself`` (role, disabling), ``last_super_admin``.
+    """
+    given = [None if isinstance(change.password, Unset) else change.password for change in changes]
+    wanted = [password for password in given if password is not None]
+    hashed = iter(_secrets(wanted) if wanted else [])
+    return _update_accounts(actor, changes, [None if p is None else next(hashed) for p in given])
+
+
+def update_account(actor: Actor, /, account: Account, **values: Any) -> Account:
+    """One account; *values* are the fields of :class:`AccountChange`."""
+    return update_accounts(actor, [AccountChange(account=account, **values)])[0]
+
+
+@operation("account.update", allow=policies.may_manage_accounts)
+def _update_accounts(
+    actor: Actor, /, changes: Sequence[AccountChange], secrets: Sequence[_Secret | None]
+) -> list[Account]:
+    refusals = Refusals()
+    ids = [change.account.pk for change in changes]
+    mailboxes = {box.user_id: box for box in Mailbox.objects.filter(user__in=ids).select_related("domain")}
+    named = {name for c in changes if not isinstance(c.administers, Unset) for name in c.administers}
+    domains = lock_domains(actor, names=named) if named else {}
+    lock_domains(actor, ids=[box.domain_id for box in mailboxes.values()])
+    accounts = _locked_accounts(actor, ids)
+    drafts = []
+    for position, (change, secret) in enumerate(zip(changes, secrets, strict=True)):
+        account = accounts.get(change.account.pk)
+        if account is None:
+            refusals.add(position, "", "gone", _("This account does not exist any more."))
+            continue
+        draft = _draft(change, account, mailboxes.get(account.pk))
+        _check_change(actor, draft, domains, refusals, position)
+        if secret is not None:
+            _check_secret(account, secret, refusals, position)
+            account.password = secret.hashed
+            draft.changed.append("password")
+        drafts.append(draft)
+    _check_super_admins_remain(drafts, refusals)
+    refusals.raise_if_any()
+    _save_changes(drafts, domains)
+    keys = publication.keys_of_mailboxes([box.pk for box in mailboxes.values()])
+    _replace_senders(drafts, keys)
+    publication.publish(keys)
+    for draft in drafts:
+        if draft.changed:
+            record(
+                draft.account,
+                changed=draft.changed,
+                versions=[v for v in (draft.account, draft.mailbox) if v],
+            )
+    return [draft.account for draft in drafts]
+
+
+def _locked_accounts(actor: Actor, ids: Sequence[int]) -> dict[int, Account]:
+    """Accounts by id, locked; nobody reaches one above him."""
+    visible = Account.objects.visible_to(actor).filter(pk__in=ids)
+    accounts = {a.pk: a for a in visible.select_for_update().order_by("pk")}
+    if not all(policies.may_edit_account(actor, account) for account in accounts.values()):
+        raise PermissionDenied
+    return accounts
+
+
+def _draft(change: AccountChange, account: Account, mailbox: Mailbox | None) -> _Draft:
+    changed = []
+    for column in _PROFILE:
+        value = getattr(change, column)
+        value = value.strip() if isinstance(value, str) and not isinstance(value, Role) else value
+        if not isinstance(value, Unset) and value != getattr(account, column):
+            setattr(account, column, value)
+            changed.append(column)
+    if mailbox is not None and not isinstance(change.quota, Unset):
+        follows = change.quota is None
+        quota = mailbox.domain.default_mailbox_quota if change.quota is None else change.quota
+        if (quota, follows) != (mailbox.quota, mailbox.use_domain_quota):
+            mailbox.quota, mailbox.use_domain_quota = quota, follows
+            changed.append("quota")
+    return _Draft(change, account, mailbox, changed)
+
+
+def _check_change(
+    actor: Actor, draft: _Draft, domains: dict[str, Domain], refusals: Refusals, position: int
+) -> None:
+    change, account = draft.change, draft.account
+    own = account.pk == actor.pk
+    if "role" in draft.changed:
+        _check_role(actor, Role(account.role), refusals, position)
+        if own:
+            message = _("You cannot change your own role; ask another administrator.")
+            refusals.add(position, "role", "not_yourself", message)
+        if account.role == Role.SIMPLE_USER and account.username != account.email:
+            message = _("A simple user signs in with the address of his mailbox; this account does not.")
+            refusals.add(position, "role", "name_is_not_address", message)
+    if own and not account.is_active:
+        message = _("You cannot disable your own account; ask another administrator.")
+        refusals.add(position, "is_active", "not_yourself", message)
+    _check_profile(account, refusals, position)
+    if not isinstance(change.administers, Unset):
+        _check_administered(Role(account.role), change.administers, domains, refusals, position)
+    wants_mailbox = [
+        field for field in ("quota", "sender_addresses") if not isinstance(getattr(change, field), Unset)
+    ]
+    if draft.mailbox is None and wants_mailbox:
+        refusals.add(position, wants_mailbox[0], "no_mailbox", _("This account has no mailbox."))
+        return
+    if draft.mailbox is not None:
+        check_quota(draft.mailbox.quota, refusals, position, "quota")
+    if not isinstance(change.sender_addresses, Unset):
+        draft.sender_addresses = _canonical_senders(change.sender_addresses, position, refusals)
+
+
+def _check_super_admins_remain(drafts: Sequence[_Draft], refusals: Refusals) -> None:
+    """Somebody must be able to do everything."""
+    losing = [
+        (position, draft)
+        for position, draft in enumerate(drafts)
+        if {"role", "is_active"} & set(draft.changed)
+        and (draft.account.role != Role.SUPER_ADMIN or not draft.account.is_active)
+    ]
+    if not losing:
+        return
+    others = User.objects.active().super_admins().exclude(pk__in=[draft.account.pk for _p, draft in losing])
+    if not others.exists():
+        position, _draft_ = losing[0]
+        message = _("This is the last active super administrator. Appoint another one first.")
+        refusals.add(position, "role", "last_super_admin", message)
+
+
+def _save_changes(drafts: Sequence[_Draft], domains: dict[str, Domain]) -> None:
+    now = timezone.now()
+    Account.objects.bulk_update([d.account for d in drafts if d.changed], [*_PROFILE, "password"])
+    boxes = [d.mailbox for d in drafts if d.mailbox is not None and "quota" in d.changed]
+    for mailbox in boxes:
+        mailbox.last_modification = now
+    Mailbox.objects.bulk_update(boxes, ["quota", "use_domain_quota", "last_modification"])
+    through = Domain.administrators.through
+    demoted = [d.account.pk for d in drafts if "role" in d.changed and not Role(d.account.role).administers]
+    through.objects.filter(user_id__in=demoted).delete()
+    for draft in drafts:
+        names = draft.change.administers
+        if not isinstance(names, Unset):
+            present = set(draft.account.administered_domains.values_list("name", flat=True))
+            through.objects.filter(user_id=draft.account.pk, domain__name__in=present - set(names)).delete()
+            _grant([(draft.account.pk, sorted(set(names) - present))], domains)
+            draft.changed += ["administers"] if present != set(names) else []
+
+
+def _replace_senders(drafts: Sequence[_Draft], keys: publication.Keys) -> None:
+    """Bring the sender addresses up to date; new and lost ones join *keys*."""
+    wanted = {d.mailbox.pk: d for d in drafts if d.mailbox is not None and d.sender_addresses is not None}
+    rows = list(SenderAddress.objects.filter(mailbox__in=wanted)) if wanted else []
+    present = {(row.mailbox_id, row.address): row.pk for row in rows}
+    target = {(pk, address) for pk, draft in wanted.items() for address in draft.sender_addresses or ()}
+    gone = [pk for pair, pk in present.items() if pair not in target]
+    new = sorted(target - present.keys())
+    SenderAddress.objects.filter(pk__in=gone).delete()
+    SenderAddress.objects.bulk_create(SenderAddress(mailbox_id=pk, address=address) for pk, address in new)
+    for pk, address in {*target, *present} - {pair for pair in target if pair in present}:
+        keys.addresses.add(address)
+        wanted[pk].changed.append("sender_addresses")
+
+
+# --- delete ----------------------------------------------------------------------------------------------------
+
+
+@operation("account.delete", allow=policies.may_manage_accounts)
+def delete_accounts(actor: Actor, /, accounts: Sequence[Account]) -> None:
+    """Delete accounts with their mailboxes, forwards and places in aliases.
+
+    An alias that loses its last recipient goes too. What a deleted account owned passes to its owner, else to the
+    actor. Codes: ``gone``, ``not_yourself``, ``last_super_admin``.
+    """
+    refusals = Refusals()
+    ids = [account.pk for account in accounts]
+    boxes = list(Mailbox.objects.filter(user__in=ids).select_related("user", "domain"))
+    lock_domains(actor, ids=[box.domain_id for box in boxes])
+    stored = _locked_accounts(actor, ids)
+    for position, account in enumerate(accounts):
+        if account.pk not in stored:
+            refusals.add(position, "", "gone", _("This account does not exist any more."))
+        elif account.pk == actor.pk:
+            message = _("You cannot delete your own account; ask another administrator.")
+            refusals.add(position, "", "not_yourself", message)
+    refusals.raise_if_any()
+    keys = publication.keys_of_mailboxes([box.pk for box in boxes])
+    keys |= _remove_mailboxes(boxes)
+    _pass_on(actor, stored)
+    for account in stored.values():
+        record(account, versions=())
+    User.objects.filter(pk__in=list(stored)).delete()
+    publication.publish(keys)
+
+
+def _remove_mailboxes(boxes: Sequence[Mailbox]) -> publication.Keys:
+    """Delete mailboxes and all that leads to them; keys of the aliases that ended with them."""
+    ids = [box.pk for box in boxes]
+    if not ids:
+        return publication.Keys()
+    addresses = [box.user.email for box in boxes]
+    recipients = AliasRecipient.objects.filter(mailbox__in=ids)
+    feeding = set(recipients.values_list("alias_id", flat=True))
+    recipients.delete()
+    forwards = Alias.objects.filter(address__in=addresses).values_list("pk", flat=True)
+    keys = remove_aliases([*forwards, *without_recipients(feeding)])
+    SenderAddress.objects.filter(mailbox__in=ids).delete()
+    Mailbox.objects.filter(pk__in=ids).delete()
+    Quota.objects.filter(username__in=addresses).delete()
+    return keys
+
+
+def _pass_on(actor: Actor, accounts: dict[int, Account]) -> None:
+    """What deleted accounts own goes to their owners; to the actor where the owner is deleted too."""
+    for account in accounts.values():
+        heir = account.owner_id if account.owner_id not in accounts else None
+        Domain.objects.filter(owner=account.pk).update(owner=heir or actor.pk)
+        User.objects.filter(owner=account.pk).exclude(pk__in=accounts).update(owner=heir or actor.pk)

@@ -1,0 +1,417 @@
+"""Creating, changing and deleting aliases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from admin import policies, publication
+from admin.models import Alias, AliasRecipient, Domain, DomainAlias, Mailbox
+from admin.operations.ground import (
+    UNSET,
+    Unset,
+    duplicates,
+    grammatical,
+    lock_domains,
+    refuse_unknown_domain,
+    utf8_local_parts,
+)
+from core.addresses import (
+    canonical_alias_address,
+    canonical_recipient,
+    split_address,
+    without_extension,
+)
+from core.operation import operation, record
+from core.refusals import Refusals
+
+if TYPE_CHECKING:
+    from core.actor import Actor
+
+MAX_RECIPIENTS = 2_000
+MAX_DESCRIPTION = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasSpec:
+    """An alias to create; ``@domain`` is a catch-all, a mailbox's own address makes a forward."""
+
+    address: str
+    recipients: tuple[str, ...]
+    enabled: bool = True
+    description: str = ""
+    expire_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasChange:
+    """New values of an alias; what is UNSET stays. *recipients* replaces the list."""
+
+    alias: Alias
+    recipients: tuple[str, ...] | Unset = UNSET
+    enabled: bool | Unset = UNSET
+    description: str | Unset = UNSET
+    expire_at: datetime | Unset | None = UNSET
+
+
+# --- create ----------------------------------------------------------------------------------------------------
+
+
+@operation("alias.create", allow=policies.may_manage_aliases)
+def create_aliases(actor: Actor, /, specs: Sequence[AliasSpec]) -> list[Alias]:
+    """New aliases. Recipients in local domains must exist, if only in the same batch.
+
+    Codes: those of the grammar, ``unknown_domain``, ``address_taken``, ``repeated``, ``no_recipient``,
+    ``too_many_recipients``, ``unknown_recipient``, ``points_to_itself``, ``expiry_past``,
+    ``forward_cannot_expire``, ``description_too_long``.
+    """
+    refusals = Refusals()
+    drafts = _canonical_specs(specs, refusals)
+    domains = lock_domains(actor, names=[_domain_of(draft.address) for draft in drafts if draft.address])
+    _check_addresses(drafts, domains, refusals)
+    mailboxes = _mailboxes_at([draft.address for draft in drafts])
+    for position, draft in enumerate(drafts):
+        _check_details(draft, refusals, position, is_forward=draft.address in mailboxes)
+    local = _LocalAddresses.behind([r for draft in drafts for r in draft.recipients])
+    local.announce(draft.address for draft in drafts)
+    for position, draft in enumerate(drafts):
+        _check_recipients(draft.address, draft.recipients, local, mailboxes, refusals, position)
+    refusals.raise_if_any()
+    aliases = Alias.objects.bulk_create(
+        Alias(
+            address=draft.address,
+            domain=domains[_domain_of(draft.address)],
+            enabled=draft.enabled,
+            description=draft.description,
+            expire_at=draft.expire_at,
+        )
+        for draft in drafts
+    )
+    local.learn(aliases)
+    _save_recipients([(a, d.recipients) for a, d in zip(aliases, drafts, strict=True)], local)
+    publication.publish(publication.Keys(addresses={alias.address for alias in aliases}))
+    for alias in aliases:
+        record(alias)
+    return aliases
+
+
+def create_alias(actor: Actor, /, **values: Any) -> Alias:
+    """One alias; *values* are the fields of :class:`AliasSpec`."""
+    return create_aliases(actor, [AliasSpec(**values)])[0]
+
+
+def _canonical_specs(specs: Sequence[AliasSpec], refusals: Refusals) -> list[AliasSpec]:
+    utf8 = utf8_local_parts()
+    addresses = [
+        grammatical(canonical_alias_address, spec.address, refusals, position, "address", utf8=utf8)
+        for position, spec in enumerate(specs)
+    ]
+    recipients = _canonical_recipients(dict(enumerate(spec.recipients for spec in specs)), refusals)
+    return [
+        replace(spec, address=address, recipients=recipients[position])
+        for position, (spec, address) in enumerate(zip(specs, addresses, strict=True))
+    ]
+
+
+def _canonical_recipients(
+    batch: Mapping[int, Sequence[str]], refusals: Refusals
+) -> dict[int, tuple[str, ...]]:
+    """Recipients by position, without blanks and repetitions; an address in a domain alias becomes its target's."""
+    utf8 = utf8_local_parts()
+    canonical = {
+        position: [
+            address
+            for text in texts
+            if text.strip()
+            and (
+                address := grammatical(canonical_recipient, text, refusals, position, "recipients", utf8=utf8)
+            )
+        ]
+        for position, texts in batch.items()
+    }
+    names = {_domain_of(address) for addresses in canonical.values() for address in addresses}
+    targets = dict(DomainAlias.objects.filter(name__in=names).values_list("name", "target__name"))
+    return {
+        position: tuple(
+            dict.fromkeys(
+                f"{local_part}@{targets.get(domain, domain)}"
+                for local_part, domain in map(split_address, addresses)
+            )
+        )
+        for position, addresses in canonical.items()
+    }
+
+
+def _domain_of(address: str) -> str:
+    return split_address(address)[1]
+
+
+def _check_addresses(drafts: Sequence[AliasSpec], domains: dict[str, Domain], refusals: Refusals) -> None:
+    repeated = duplicates(draft.address for draft in drafts)
+    taken = set(
+        Alias.objects.filter(address__in=[draft.address for draft in drafts]).values_list(
+            "address", flat=True
+        )
+    )
+    for position, draft in enumerate(drafts):
+        if not draft.address:
+            continue
+        shown = {"address": draft.address}
+        if _domain_of(draft.address) not in domains:
+            refuse_unknown_domain(refusals, position, "address", _domain_of(draft.address))
+        elif draft.address in repeated:
+            message = _("“%(address)s” is asked for more than once.") % shown
+            refusals.add(position, "address", "repeated", message)
+        elif draft.address in taken:
+            message = _("The alias “%(address)s” exists already. Change its recipients instead.") % shown
+            refusals.add(position, "address", "address_taken", message)
+
+
+def _mailboxes_at(addresses: Sequence[str]) -> set[str]:
+    """Those of *addresses* that are mailboxes."""
+    return set(Mailbox.objects.filter(user__email__in=addresses).values_list("user__email", flat=True))
+
+
+def _check_details(
+    details: AliasSpec, refusals: Refusals, position: int, *, is_forward: bool, expiry_is_new: bool = True
+) -> None:
+    if len(details.description) > MAX_DESCRIPTION:
+        message = _("A description has at most %(limit)d characters.") % {"limit": MAX_DESCRIPTION}
+        refusals.add(position, "description", "description_too_long", message)
+    if details.expire_at is None:
+        return
+    if is_forward:
+        message = _("The forward of a mailbox does not expire; disable it when it is no longer wanted.")
+        refusals.add(position, "expire_at", "forward_cannot_expire", message)
+    elif expiry_is_new and details.expire_at <= timezone.now():
+        message = _("This instant is in the past. Choose a later one, or disable the alias.")
+        refusals.add(position, "expire_at", "expiry_past", message)
+
+
+# --- recipients ------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _LocalAddresses:
+    """Who stands behind recipients in local domains: mailboxes and aliases by address."""
+
+    domains: set[str]
+    mailboxes: dict[str, int]
+    aliases: dict[str, int | None]
+
+    @classmethod
+    def behind(cls, recipients: Sequence[str]) -> _LocalAddresses:
+        """Look all of them up with three queries; an extension does not count."""
+        plain = {address for r in recipients for address in (r, without_extension(r))}
+        return cls(
+            domains=set(
+                Domain.objects.filter(name__in={_domain_of(r) for r in recipients}).values_list(
+                    "name", flat=True
+                )
+            ),
+            mailboxes=dict(Mailbox.objects.filter(user__email__in=plain).values_list("user__email", "pk")),
+            aliases=dict(Alias.objects.filter(address__in=plain).values_list("address", "pk")),
+        )
+
+    def announce(self, addresses: Iterable[str]) -> None:
+        """Aliases that this batch will create."""
+        for address in addresses:
+            self.aliases.setdefault(address, None)
+
+    def learn(self, aliases: Iterable[Alias]) -> None:
+        """Aliases that were just created."""
+        self.aliases.update((alias.address, alias.pk) for alias in aliases)
+
+    def is_missing(self, recipient: str) -> bool:
+        """True for an address in a local domain that nobody has."""
+        if _domain_of(recipient) not in self.domains:
+            return False
+        return not any(
+            address in self.mailboxes or address in self.aliases
+            for address in (recipient, without_extension(recipient))
+        )
+
+    def links(self, recipient: str, *, alias_address: str) -> dict[str, int | None]:
+        """Foreign keys of a recipient: its mailbox, else its alias; a forward's own copy is the mailbox."""
+        for address in (recipient, without_extension(recipient)):
+            if address != alias_address and address in self.aliases and address not in self.mailboxes:
+                return {"target_alias_id": self.aliases[address]}
+            if address in self.mailboxes:
+                return {"mailbox_id": self.mailboxes[address]}
+        return {}
+
+
+def _check_recipients(
+    address: str,
+    recipients: Sequence[str],
+    local: _LocalAddresses,
+    forwards: set[str],
+    refusals: Refusals,
+    position: int,
+) -> None:
+    if not recipients and not any(r.position == position and r.field == "recipients" for r in refusals):
+        refusals.add(position, "recipients", "no_recipient", _("Enter at least one recipient."))
+    if len(recipients) > MAX_RECIPIENTS:
+        message = _("An alias has at most %(limit)d recipients.") % {"limit": MAX_RECIPIENTS}
+        refusals.add(position, "recipients", "too_many_recipients", message)
+    for recipient in recipients:
+        shown = {"recipient": recipient}
+        if without_extension(recipient) == address and address not in forwards:
+            message = _("“%(recipient)s” is this alias itself. Choose another recipient.") % shown
+            refusals.add(position, "recipients", "points_to_itself", message)
+        elif local.is_missing(recipient):
+            message = (
+                _("Nobody has the address “%(recipient)s” here. Create it first, or correct it.") % shown
+            )
+            refusals.add(position, "recipients", "unknown_recipient", message)
+
+
+def _save_recipients(batch: Sequence[tuple[Alias, Sequence[str]]], local: _LocalAddresses) -> None:
+    AliasRecipient.objects.bulk_create(
+        AliasRecipient(alias=alias, address=recipient, **local.links(recipient, alias_address=alias.address))
+        for alias, recipients in batch
+        for recipient in recipients
+    )
+
+
+# --- change ----------------------------------------------------------------------------------------------------
+
+_PLAIN_FIELDS = ("enabled", "description", "expire_at")
+
+
+@operation("alias.update", allow=policies.may_manage_aliases)
+def update_aliases(actor: Actor, /, changes: Sequence[AliasChange]) -> list[Alias]:
+    """Change aliases. Codes: as for creation, ``loop`` and ``gone``."""
+    refusals = Refusals()
+    lock_domains(actor, ids=[change.alias.domain_id for change in changes])
+    stored = Alias.objects.visible_to(actor).in_bulk([change.alias.pk for change in changes])
+    present: dict[int, dict[str, AliasRecipient]] = {pk: {} for pk in stored}
+    for row in AliasRecipient.objects.filter(alias__in=stored):
+        present[row.alias_id][row.address] = row
+    forwards = _mailboxes_at([alias.address for alias in stored.values()])
+    given = {
+        position: change.recipients
+        for position, change in enumerate(changes)
+        if not isinstance(change.recipients, Unset)
+    }
+    canonical = _canonical_recipients(given, refusals)
+    changed: dict[int, list[str]] = {}
+    for position, change in enumerate(changes):
+        alias = stored.get(change.alias.pk)
+        if alias is None:
+            refusals.add(position, "", "gone", _("This alias does not exist any more."))
+            continue
+        changed[alias.pk] = _set_plain_fields(alias, change)
+        details = AliasSpec(
+            address=alias.address, recipients=(), description=alias.description, expire_at=alias.expire_at
+        )
+        _check_details(
+            details,
+            refusals,
+            position,
+            is_forward=alias.address in forwards,
+            expiry_is_new="expire_at" in changed[alias.pk],
+        )
+    local = _LocalAddresses.behind([r for recipients in canonical.values() for r in recipients])
+    wanted: dict[int, tuple[str, ...]] = {}
+    for position, recipients in canonical.items():
+        if (alias := stored.get(changes[position].alias.pk)) is not None:
+            wanted[alias.pk] = recipients
+            _check_recipients(alias.address, recipients, local, forwards, refusals, position)
+            if _comes_back_to(alias, [r for r in recipients if r not in present[alias.pk]], local):
+                message = _("Mail would go round in circles: a recipient leads back to “%(address)s”.")
+                refusals.add(position, "recipients", "loop", message % {"address": alias.address})
+    refusals.raise_if_any()
+    gone = [row for pk, rs in wanted.items() for address, row in present[pk].items() if address not in rs]
+    new = [(stored[pk], [r for r in rs if r not in present[pk]]) for pk, rs in wanted.items()]
+    AliasRecipient.objects.filter(pk__in=[row.pk for row in gone]).delete()
+    _save_recipients(new, local)
+    for pk in {row.alias_id for row in gone} | {alias.pk for alias, recipients in new if recipients}:
+        changed[pk].append("recipients")
+    altered = [stored[pk] for pk, names in changed.items() if names]
+    for alias in altered:
+        alias.last_modification = timezone.now()
+    Alias.objects.bulk_update(altered, [*_PLAIN_FIELDS, "last_modification"])
+    publication.publish(publication.keys_of_aliases([alias.pk for alias in altered]))
+    for alias in altered:
+        record(alias, changed=changed[alias.pk])
+    return list(stored.values())
+
+
+def update_alias(actor: Actor, /, alias: Alias, **values: Any) -> Alias:
+    """One alias; *values* are the fields of :class:`AliasChange`."""
+    return update_aliases(actor, [AliasChange(alias=alias, **values)])[0]
+
+
+def _set_plain_fields(alias: Alias, change: AliasChange) -> list[str]:
+    changed = []
+    for column in _PLAIN_FIELDS:
+        value = getattr(change, column)
+        if not isinstance(value, Unset) and value != getattr(alias, column):
+            setattr(alias, column, value)
+            changed.append(column)
+    return changed
+
+
+def _comes_back_to(alias: Alias, recipients: Sequence[str], local: _LocalAddresses) -> bool:
+    """Follow aliases from new *recipients*; one query per step of the longest way."""
+    links = (local.links(recipient, alias_address=alias.address) for recipient in recipients)
+    front = {pk for link in links if (pk := link.get("target_alias_id")) is not None}
+    seen: set[int] = set()
+    while front:
+        if alias.pk in front:
+            return True
+        seen |= front
+        onward = AliasRecipient.objects.filter(alias__in=front, target_alias__isnull=False)
+        front = {pk for pk in onward.values_list("target_alias_id", flat=True) if pk is not None} - seen
+    return False
+
+
+# --- delete ----------------------------------------------------------------------------------------------------
+
+
+@operation("alias.delete", allow=policies.may_manage_aliases)
+def delete_aliases(actor: Actor, /, aliases: Sequence[Alias]) -> None:
+    """Delete aliases, also as recipients of others; an alias that loses its last recipient goes too. Code: ``gone``."""
+    refusals = Refusals()
+    lock_domains(actor, ids=[alias.domain_id for alias in aliases])
+    stored = Alias.objects.visible_to(actor).in_bulk([alias.pk for alias in aliases])
+    for position, alias in enumerate(aliases):
+        if alias.pk not in stored:
+            refusals.add(position, "", "gone", _("This alias does not exist any more."))
+    refusals.raise_if_any()
+    keys = publication.keys_of_aliases(list(stored))
+    for alias in stored.values():
+        record(alias, versions=())
+    publication.publish(keys | remove_aliases(list(stored)))
+
+
+def remove_aliases(ids: Sequence[int]) -> publication.Keys:
+    """Delete aliases with their recipient rows, then those that are left without recipients; keys of all of them.
+
+    Part of other operations: no policy, no publication. One round per step of the longest chain of aliases.
+    """
+    keys = publication.Keys()
+    doomed = list(ids)
+    while doomed:
+        keys |= publication.keys_of_aliases(doomed)
+        feeding = set(
+            AliasRecipient.objects.filter(target_alias__in=doomed)
+            .exclude(alias__in=doomed)
+            .values_list("alias_id", flat=True)
+        )
+        AliasRecipient.objects.filter(alias__in=doomed).delete()
+        AliasRecipient.objects.filter(target_alias__in=doomed).delete()
+        Alias.objects.filter(pk__in=doomed).delete()
+        doomed = without_recipients(feeding)
+    return keys
+
+
+def without_recipients(ids: Iterable[int]) -> list[int]:
+    """Those of the aliases *ids* that have nobody to deliver to."""
+    return list(Alias.objects.filter(pk__in=list(ids), recipients__isnull=True).values_list("pk", flat=True))

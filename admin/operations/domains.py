@@ -1,0 +1,352 @@
+"""Creating, changing and deleting domains and domain aliases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db.models import Count
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
+
+from admin import policies, publication
+from admin.models import Alias, Domain, DomainAlias, DomainName, Mailbox
+from admin.operations.aliases import remove_aliases
+from admin.operations.ground import (
+    UNSET,
+    Unset,
+    check_quota,
+    duplicates,
+    grammatical,
+    lock_domains,
+    refuse_unknown_domain,
+)
+from admin.reserved_names import is_reserved
+from core.addresses import canonical_domain, display_domain
+from core.operation import operation, record
+from core.refusals import Refusals
+
+if TYPE_CHECKING:
+    from core.actor import Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainSpec:
+    """A domain to create. Quotas in MB, 0 = no limit; *aliases* are further names of the domain."""
+
+    name: str
+    quota: int = 0
+    default_mailbox_quota: int = 0
+    enabled: bool = True
+    enable_dns_checks: bool = True
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainAliasSpec:
+    """Another name for the domain *target*."""
+
+    name: str
+    target: str
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainChange:
+    """New values of a domain; what is UNSET stays. *aliases* replaces the list of further names."""
+
+    domain: Domain
+    quota: int | Unset = UNSET
+    default_mailbox_quota: int | Unset = UNSET
+    enabled: bool | Unset = UNSET
+    enable_dns_checks: bool | Unset = UNSET
+    aliases: tuple[str, ...] | Unset = UNSET
+
+
+# --- create ----------------------------------------------------------------------------------------------------
+
+
+@operation("domain.create", allow=policies.may_manage_domains)
+def create_domains(actor: Actor, /, specs: Sequence[DomainSpec]) -> list[Domain]:
+    """New domains, owned by the actor, with their aliases.
+
+    Codes: those of the grammar, ``name_taken``, ``repeated``, ``reserved_name``, ``quota_out_of_range``,
+    ``default_quota_too_big``.
+    """
+    refusals = Refusals()
+    drafts = [_canonical_spec(spec, position, refusals) for position, spec in enumerate(specs)]
+    _check_names(actor, [(d.name, *d.aliases) for d in drafts], refusals)
+    for position, draft in enumerate(drafts):
+        _check_quotas(draft.quota, draft.default_mailbox_quota, refusals, position)
+    refusals.raise_if_any()
+    domains = Domain.objects.bulk_create(
+        Domain(
+            name=draft.name,
+            quota=draft.quota,
+            default_mailbox_quota=draft.default_mailbox_quota,
+            enabled=draft.enabled,
+            enable_dns_checks=draft.enable_dns_checks,
+            owner=actor.user,
+        )
+        for draft in drafts
+    )
+    DomainName.objects.bulk_create(DomainName(name=domain.name, domain=domain) for domain in domains)
+    aliases = _save_domain_aliases(
+        [
+            DomainAlias(name=name, target=domain)
+            for domain, draft in zip(domains, drafts, strict=True)
+            for name in draft.aliases
+        ]
+    )
+    publication.publish(publication.keys_of_names(row.name for row in (*domains, *aliases)))
+    for domain in domains:
+        record(domain)
+    for alias in aliases:
+        record(alias)
+    return domains
+
+
+def create_domain(actor: Actor, /, **values: Any) -> Domain:
+    """One domain; *values* are the fields of :class:`DomainSpec`."""
+    return create_domains(actor, [DomainSpec(**values)])[0]
+
+
+@operation("domain_alias.create", allow=policies.may_manage_domains)
+def create_domain_aliases(actor: Actor, /, specs: Sequence[DomainAliasSpec]) -> list[DomainAlias]:
+    """Further names for existing domains. Codes: the grammar's, ``name_taken``, ``repeated``, ``unknown_domain``."""
+    refusals = Refusals()
+    drafts = [
+        replace(
+            spec,
+            name=grammatical(canonical_domain, spec.name, refusals, position, "name"),
+            target=grammatical(canonical_domain, spec.target, refusals, position, "target"),
+        )
+        for position, spec in enumerate(specs)
+    ]
+    domains = lock_domains(actor, names=[draft.target for draft in drafts])
+    for position, draft in enumerate(drafts):
+        if draft.target and draft.target not in domains:
+            refuse_unknown_domain(refusals, position, "target", draft.target)
+    _check_names(actor, [(draft.name,) for draft in drafts], refusals)
+    refusals.raise_if_any()
+    aliases = _save_domain_aliases(
+        [DomainAlias(name=d.name, target=domains[d.target], enabled=d.enabled) for d in drafts]
+    )
+    publication.publish(publication.keys_of_names(alias.name for alias in aliases))
+    for alias in aliases:
+        record(alias)
+    return aliases
+
+
+def _canonical_spec(spec: DomainSpec, position: int, refusals: Refusals) -> DomainSpec:
+    return replace(
+        spec,
+        name=grammatical(canonical_domain, spec.name, refusals, position, "name"),
+        aliases=_canonical_aliases(spec.aliases, position, refusals),
+    )
+
+
+def _canonical_aliases(names: Sequence[str], position: int, refusals: Refusals) -> tuple[str, ...]:
+    canonical = (
+        grammatical(canonical_domain, name, refusals, position, "aliases") for name in names if name.strip()
+    )
+    return tuple(dict.fromkeys(name for name in canonical if name))
+
+
+def _check_names(actor: Actor, batch: Sequence[tuple[str, ...]], refusals: Refusals) -> None:
+    """One name space: the first name of each entry goes to the field ``name``, the others to ``aliases``."""
+    every = [name for names in batch for name in names if name]
+    repeated = duplicates(every)
+    taken = {
+        entry.name: entry
+        for entry in DomainName.objects.filter(name__in=every).select_related("domain", "alias__target")
+    }
+    for position, names in enumerate(batch):
+        for field, name in _named_fields(names):
+            if not name:
+                continue
+            if name in repeated:
+                message = _("“%(name)s” is asked for more than once.") % {"name": display_domain(name)}
+                refusals.add(position, field, "repeated", message)
+            elif name in taken:
+                refusals.add(position, field, "name_taken", _taken_message(actor, taken[name]))
+            elif not actor.is_super and is_reserved(name, settings.MODOBOA_RESERVED_DOMAINS):
+                message = _("“%(name)s” cannot be added by yourself; ask the administrator of this server.")
+                refusals.add(position, field, "reserved_name", message % {"name": display_domain(name)})
+
+
+def _named_fields(names: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [("aliases" if index else "name", name) for index, name in enumerate(names)]
+
+
+def _taken_message(actor: Actor, entry: DomainName) -> Any:
+    """What holds the name; who may not see it learns only that it is taken."""
+    shown = {"name": display_domain(entry.name)}
+    if actor.is_super and entry.alias is not None:
+        shown["target"] = display_domain(entry.alias.target.name)
+        return _("“%(name)s” is an alias of %(target)s already. Remove it there first.") % shown
+    if actor.is_super:
+        return _("The domain “%(name)s” exists already.") % shown
+    return _("“%(name)s” is taken already. Choose another name.") % shown
+
+
+def _check_quotas(quota: int, default: int, refusals: Refusals, position: int) -> None:
+    check_quota(quota, refusals, position, "quota")
+    check_quota(default, refusals, position, "default_mailbox_quota")
+    if quota and default > quota:
+        message = _("A mailbox cannot get more than the whole domain (%(quota)d MB).") % {"quota": quota}
+        refusals.add(position, "default_mailbox_quota", "default_quota_too_big", message)
+
+
+def _save_domain_aliases(aliases: list[DomainAlias]) -> list[DomainAlias]:
+    saved = DomainAlias.objects.bulk_create(aliases)
+    DomainName.objects.bulk_create(DomainName(name=alias.name, alias=alias) for alias in saved)
+    return saved
+
+
+# --- change ----------------------------------------------------------------------------------------------------
+
+_PLAIN_FIELDS = ("quota", "default_mailbox_quota", "enabled", "enable_dns_checks")
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A locked domain with its new values, not saved yet; *aliases* is None when they stay."""
+
+    domain: Domain
+    changed: list[str]
+    present: dict[str, DomainAlias]
+    aliases: tuple[str, ...] | None
+
+    @property
+    def new_aliases(self) -> list[str]:
+        """Names to add."""
+        return [name for name in self.aliases or () if name not in self.present]
+
+    @property
+    def lost_aliases(self) -> list[DomainAlias]:
+        """Aliases to remove."""
+        if self.aliases is None:
+            return []
+        return [alias for name, alias in self.present.items() if name not in self.aliases]
+
+
+@operation("domain.update", allow=policies.may_manage_domains)
+def update_domains(actor: Actor, /, changes: Sequence[DomainChange]) -> list[Domain]:
+    """Change domains. A new default mailbox quota reaches every mailbox that uses it.
+
+    Codes: as for creation, and ``gone`` for a domain that was deleted meanwhile.
+    """
+    refusals = Refusals()
+    locked = {d.pk: d for d in lock_domains(actor, ids=[c.domain.pk for c in changes]).values()}
+    present: dict[int, dict[str, DomainAlias]] = {pk: {} for pk in locked}
+    for alias in DomainAlias.objects.filter(target__in=locked):
+        present[alias.target_id][alias.name] = alias
+    drafts = []
+    for position, change in enumerate(changes):
+        if change.domain.pk not in locked:
+            refusals.add(position, "", "gone", _("This domain does not exist any more."))
+            continue
+        domain = locked[change.domain.pk]
+        drafts.append(_draft_change(change, domain, present[domain.pk], position, refusals))
+    _check_names(actor, [("", *draft.new_aliases) for draft in drafts], refusals)
+    refusals.raise_if_any()
+    return [_apply(draft) for draft in drafts]
+
+
+def update_domain(actor: Actor, /, domain: Domain, **values: Any) -> Domain:
+    """One domain; *values* are the fields of :class:`DomainChange`."""
+    return update_domains(actor, [DomainChange(domain=domain, **values)])[0]
+
+
+def _draft_change(
+    change: DomainChange,
+    domain: Domain,
+    present: dict[str, DomainAlias],
+    position: int,
+    refusals: Refusals,
+) -> _Draft:
+    changed = []
+    for column in _PLAIN_FIELDS:
+        value = getattr(change, column)
+        if not isinstance(value, Unset) and value != getattr(domain, column):
+            setattr(domain, column, value)
+            changed.append(column)
+    _check_quotas(domain.quota, domain.default_mailbox_quota, refusals, position)
+    aliases = None
+    if not isinstance(change.aliases, Unset):
+        aliases = _canonical_aliases(change.aliases, position, refusals)
+    return _Draft(domain, changed, present, aliases)
+
+
+def _apply(draft: _Draft) -> Domain:
+    """Write one checked change and publish what it touches."""
+    domain, changed = draft.domain, draft.changed
+    new = _save_domain_aliases([DomainAlias(name=name, target=domain) for name in draft.new_aliases])
+    lost = draft.lost_aliases
+    _remove_domain_aliases(lost)
+    changed += ["aliases"] if new or lost else []
+    if not changed:
+        return domain
+    domain.last_modification = timezone.now()
+    domain.save(update_fields=[*_PLAIN_FIELDS, "last_modification"])
+    keys = publication.keys_of_names(alias.name for alias in (*new, *lost))
+    if "default_mailbox_quota" in changed:
+        followers = Mailbox.objects.filter(domain=domain, use_domain_quota=True)
+        followers.update(quota=domain.default_mailbox_quota)
+        keys |= publication.Keys(addresses=set(followers.values_list("user__email", flat=True)))
+    if "enabled" in changed:
+        keys |= publication.keys_of_domains([domain.pk])
+    publication.publish(keys)
+    record(domain, changed=changed)
+    return domain
+
+
+def _remove_domain_aliases(aliases: Sequence[DomainAlias]) -> None:
+    ids = [alias.pk for alias in aliases]
+    if ids:
+        DomainName.objects.filter(alias__in=ids).delete()
+        DomainAlias.objects.filter(pk__in=ids).delete()
+
+
+# --- delete ----------------------------------------------------------------------------------------------------
+
+
+@operation("domain.delete", allow=policies.may_manage_domains)
+def delete_domains(actor: Actor, /, domains: Sequence[Domain]) -> None:
+    """Delete domains and their aliases.
+
+    A domain with mailboxes is refused (``has_mailboxes``): deleting people is a decision of its own. Aliases of
+    the domain go with it, also as recipients of aliases elsewhere. Other code: ``gone``.
+    """
+    refusals = Refusals()
+    locked = {d.pk: d for d in lock_domains(actor, ids=[domain.pk for domain in domains]).values()}
+    counts = dict(_mailbox_counts(list(locked)))
+    for position, domain in enumerate(domains):
+        if domain.pk not in locked:
+            refusals.add(position, "", "gone", _("This domain does not exist any more."))
+        elif count := counts.get(domain.pk, 0):
+            message = ngettext_lazy(
+                "%(count)d mailbox is in this domain. Delete its account first.",
+                "%(count)d mailboxes are in this domain. Delete their accounts first.",
+                count,
+            ) % {"count": count}
+            refusals.add(position, "", "has_mailboxes", message)
+    refusals.raise_if_any()
+    ids = list(locked)
+    keys = publication.keys_of_domains(ids)
+    remove_aliases(list(Alias.objects.filter(domain__in=ids).values_list("pk", flat=True)))
+    _remove_domain_aliases(list(DomainAlias.objects.filter(target__in=ids)))
+    DomainName.objects.filter(domain__in=ids).delete()
+    for domain in locked.values():
+        record(domain, versions=())
+    Domain.objects.filter(pk__in=ids).delete()
+    publication.publish(keys)
+
+
+def _mailbox_counts(ids: list[int]) -> list[tuple[int, int]]:
+    rows = Mailbox.objects.filter(domain__in=ids).values("domain_id").order_by().annotate(number=Count("pk"))
+    return [(row["domain_id"], row["number"]) for row in rows]

@@ -1,0 +1,81 @@
+"""What the operations of this app share: locking in one order, the grammar with its refusals, partial changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from admin.models import Domain
+from admin.models.domain import MAX_QUOTA_MB
+from core.addresses import AddressError
+
+if TYPE_CHECKING:
+    from core.actor import Actor
+    from core.refusals import Refusals
+
+
+class Unset(Enum):
+    """Mark of a field that a change leaves alone (None is a value)."""
+
+    TOKEN = 0
+
+
+UNSET: Final = Unset.TOKEN
+
+
+def lock_domains(actor: Actor, *, names: Iterable[str] = (), ids: Iterable[int] = ()) -> dict[str, Domain]:
+    """Domains by name that *actor* sees, locked in the order of their ids until the transaction ends.
+
+    Every operation on something inside a domain takes this lock first, so that checks on several rows hold.
+    """
+    visible = Domain.objects.visible_to(actor).select_for_update().order_by("pk")
+    wanted = visible.filter(name__in=set(names)) if names else visible.filter(pk__in=set(ids))
+    return {domain.name: domain for domain in wanted}
+
+
+def grammatical(
+    function: Callable[..., str], text: str, refusals: Refusals, position: int, field: str, **options: bool
+) -> str:
+    """Canonical form of *text*, or the empty string and a refusal."""
+    try:
+        return function(text, **options)
+    except AddressError as error:
+        refusals.add(position, field, error.code, error.message)
+        return ""
+
+
+def utf8_local_parts() -> bool:
+    """Whether local parts may use letters of every script."""
+    return bool(settings.MODOBOA_UTF8_LOCAL_PARTS)
+
+
+def check_quota(value: int, refusals: Refusals, position: int, field: str) -> None:
+    """Whole megabytes within what every table and client can hold."""
+    if not 0 <= value <= MAX_QUOTA_MB:
+        message = _("A quota is between 0 (no limit) and %(maximum)d MB.") % {"maximum": MAX_QUOTA_MB}
+        refusals.add(position, field, "quota_out_of_range", message)
+
+
+def refuse_unknown_domain(refusals: Refusals, position: int, field: str, name: str) -> None:
+    """The domain does not exist, or not for this actor: the same words for both."""
+    refusals.add(
+        position,
+        field,
+        "unknown_domain",
+        _("There is no domain “%(name)s” here. Create it first, or choose another.") % {"name": name},
+    )
+
+
+def duplicates(values: Iterable[str]) -> set[str]:
+    """Non-empty values that occur more than once."""
+    seen: set[str] = set()
+    twice: set[str] = set()
+    for value in values:
+        if value in seen and value:
+            twice.add(value)
+        seen.add(value)
+    return twice

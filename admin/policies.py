@@ -1,0 +1,86 @@
+"""Who may do what. A policy looks at the actor and at what he was handed, never at pages of rows.
+
+Scope (which domains) is ``visible_to``; these functions add the role and the rank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from core.roles import Role
+
+if TYPE_CHECKING:
+    from admin.models import Account
+    from core.actor import Actor
+    from core.models import User
+
+_MANAGES_DOMAINS = frozenset({Role.SUPER_ADMIN, Role.RESELLER})
+
+# Roles that an actor may give to an account.
+_GRANTS = {
+    Role.SUPER_ADMIN: (Role.SIMPLE_USER, Role.DOMAIN_ADMIN, Role.RESELLER, Role.SUPER_ADMIN),
+    Role.RESELLER: (Role.SIMPLE_USER, Role.DOMAIN_ADMIN),
+    Role.DOMAIN_ADMIN: (Role.SIMPLE_USER,),
+    Role.SIMPLE_USER: (),
+}
+
+
+def may_see_domains(actor: Actor, /) -> bool:
+    """Lists and pages of domains."""
+    return actor.administers
+
+
+def may_manage_domains(actor: Actor, /, *_batch: object) -> bool:
+    """Create, edit and delete domains and domain aliases (in his scope)."""
+    return actor.role in _MANAGES_DOMAINS
+
+
+def may_see_identities(actor: Actor, /) -> bool:
+    """Lists and pages of accounts and aliases."""
+    return actor.administers
+
+
+def may_manage_accounts(actor: Actor, /, *_batch: object) -> bool:
+    """Create, edit and delete accounts (in his scope, below his rank)."""
+    return actor.administers
+
+
+def may_manage_aliases(actor: Actor, /, *_batch: object) -> bool:
+    """Create, edit and delete aliases (in his domains)."""
+    return actor.administers
+
+
+def may_see_system(actor: Actor, /) -> bool:
+    """Pages about the panel itself."""
+    return actor.is_super
+
+
+def may_publish(actor: Actor, /, *_batch: object) -> bool:
+    """Rebuild the tables that mail servers read."""
+    return actor.is_super
+
+
+def roles_to_give(actor: Actor, /) -> tuple[Role, ...]:
+    """Roles that *actor* may give to somebody."""
+    return _GRANTS[actor.role]
+
+
+def outranks(actor: Actor, /, account: User) -> bool:
+    """A super admin stands above everybody; anybody else above lower roles and beside himself."""
+    return actor.is_super or account.pk == actor.pk or Role(account.role).rank < actor.role.rank
+
+
+def may_edit_account(actor: Actor, /, account: Account) -> bool:
+    """One account that the actor can already see."""
+    return may_manage_accounts(actor) and outranks(actor, account)
+
+
+def may_delete_account(actor: Actor, /, account: Account) -> bool:
+    """As editing, but nobody deletes himself."""
+    return may_edit_account(actor, account) and account.pk != actor.pk
+
+
+def may_delete_accounts(actor: Actor, /, accounts: Iterable[Account]) -> bool:
+    """Every one of them."""
+    return all(may_delete_account(actor, account) for account in accounts)

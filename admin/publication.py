@@ -1,0 +1,408 @@
+"""Derivation of the published tables from what people manage.
+
+Every row of a published table belongs to a key: a domain name or an address (``@domain`` for a whole domain).
+The rows of a key are a pure function of the sources, so "publish these keys" can be asked by any operation, in
+any order, twice; deleted things simply derive to nothing. docs/mail-servers.md explains the rules to
+administrators; they are:
+
+* A name is published when its domain, and for an alias of a domain also its target, is enabled. An international
+  name is published in both spellings: the U-label is an alias of the A-label.
+* An address that somebody holds is never left to a catch-all. What is switched off or expired answers for itself,
+  and since nobody signs in under that name, mail for it is refused.
+* Only recipients that can take mail are published; an alias whose recipients are all switched off is refused.
+* Only an enabled account with a mailbox in an enabled domain signs in, receives and sends.
+* While a mailbox moves to another directory, both of its addresses answer "try again later".
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain, islice
+from typing import Any, Generic, TypeVar
+
+from django.db import transaction
+from django.db.models import Model, Q, QuerySet
+
+from admin.models import (
+    Alias,
+    AliasRecipient,
+    Domain,
+    DomainAlias,
+    Mailbox,
+    MailboxOperation,
+    MailCheck,
+    MailDomain,
+    MailRoute,
+    MailSender,
+    MailTransport,
+    MailUser,
+    SenderAddress,
+)
+from admin.models.domain import DomainKind
+from core.addresses import AddressError, canonical_domain, display_domain
+
+# Constants: what Postfix obeys is never text that somebody typed.
+RETRY_ACTION = "450 4.2.1 This mailbox is being moved, please try again in a few minutes"
+RETRY_TRANSPORT = "retry:4.2.1 mailbox is being moved"
+
+_CHUNK = 2_000
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+@dataclass(slots=True)
+class Keys:
+    """Keys whose rows may have to change: domain names and addresses."""
+
+    names: set[str] = field(default_factory=set)
+    addresses: set[str] = field(default_factory=set)
+
+    def __or__(self, other: Keys) -> Keys:
+        return Keys(self.names | other.names, self.addresses | other.addresses)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Rows of one table that are wrong (``surplus``) and rows that should be there (``missing``)."""
+
+    model: type[Model]
+    surplus: list[Any]
+    missing: list[Any]
+
+    @property
+    def size(self) -> int:
+        """Number of rows to touch."""
+        return len(self.surplus) + len(self.missing)
+
+
+# --- which keys an event touches -------------------------------------------------------------------------------
+
+
+def keys_of_names(names: Iterable[str]) -> Keys:
+    """Keys of domains or domain aliases as such: their names in both spellings, and ``@name``."""
+    spellings = {spelling for name in names for spelling in (name, display_domain(name))}
+    return Keys(spellings, {f"@{spelling}" for spelling in spellings})
+
+
+def keys_of_mailboxes(mailbox_ids: Sequence[int]) -> Keys:
+    """Their addresses, extra sender addresses, and the aliases that deliver to them."""
+    addresses: set[str] = set()
+    for ids in chunks(mailbox_ids):
+        addresses.update(Mailbox.objects.filter(pk__in=ids).values_list("user__email", flat=True))
+        addresses.update(SenderAddress.objects.filter(mailbox__in=ids).values_list("address", flat=True))
+        addresses.update(
+            AliasRecipient.objects.filter(mailbox__in=ids).values_list("alias__address", flat=True)
+        )
+    return Keys(addresses=addresses)
+
+
+def keys_of_aliases(alias_ids: Sequence[int]) -> Keys:
+    """Their addresses, and the aliases that deliver to them."""
+    addresses: set[str] = set()
+    for ids in chunks(alias_ids):
+        addresses.update(Alias.objects.filter(pk__in=ids).values_list("address", flat=True))
+        addresses.update(
+            AliasRecipient.objects.filter(target_alias__in=ids).values_list("alias__address", flat=True)
+        )
+    return Keys(addresses=addresses)
+
+
+def keys_of_domains(domain_ids: Sequence[int]) -> Keys:
+    """Everything in and about whole domains."""
+    ids = list(domain_ids)
+    domains = Domain.objects.filter(pk__in=ids)
+    names = chain(
+        domains.values_list("name", flat=True),
+        DomainAlias.objects.filter(target__in=ids).values_list("name", flat=True),
+    )
+    in_domains = Q(mailbox__domain__in=ids) | Q(target_alias__domain__in=ids)
+    addresses = chain(
+        Mailbox.objects.filter(domain__in=ids).values_list("user__email", flat=True),
+        Alias.objects.filter(domain__in=ids).values_list("address", flat=True),
+        SenderAddress.objects.filter(mailbox__domain__in=ids).values_list("address", flat=True),
+        AliasRecipient.objects.filter(in_domains).values_list("alias__address", flat=True),
+    )
+    return keys_of_names(names) | Keys(addresses=set(addresses))
+
+
+# --- deriving rows ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipient:
+    """A recipient that can take mail; *login* is blank unless it is a mailbox."""
+
+    address: str
+    login: str
+
+
+class _Sources:
+    """What the rows of some addresses derive from; every part is loaded once, and only when it is asked for."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self.addresses = addresses
+
+    @cached_property
+    def mailboxes(self) -> dict[str, Mailbox]:
+        """Mailboxes in enabled domains, enabled or not, by address."""
+        found = Mailbox.objects.filter(user__email__in=self.addresses, domain__enabled=True)
+        return {mailbox.user.email: mailbox for mailbox in found.select_related("user", "domain")}
+
+    @cached_property
+    def open_mailboxes(self) -> dict[str, Mailbox]:
+        """Those whose account is enabled."""
+        return {address: box for address, box in self.mailboxes.items() if box.user.is_active}
+
+    @cached_property
+    def aliases(self) -> dict[str, Alias]:
+        """Aliases in enabled domains, enabled or not, by address."""
+        found = Alias.objects.filter(address__in=self.addresses, domain__enabled=True)
+        return {alias.address: alias for alias in found}
+
+    @cached_property
+    def recipients(self) -> dict[int, list[_Recipient]]:
+        """Recipients that can take mail, by alias: outside addresses, and local ones that are switched on."""
+        by_alias: dict[int, list[_Recipient]] = defaultdict(list)
+        ids = [alias.pk for alias in self.aliases.values()]
+        if not ids:
+            return by_alias
+        outside = Q(mailbox__isnull=True, target_alias__isnull=True)
+        open_mailbox = Q(mailbox__user__is_active=True, mailbox__domain__enabled=True)
+        open_alias = Q(target_alias__enabled=True, target_alias__domain__enabled=True)
+        rows = AliasRecipient.objects.filter(outside | open_mailbox | open_alias, alias__in=ids).order_by(
+            "pk"
+        )
+        for alias_id, address, login in rows.values_list("alias_id", "address", "mailbox__user__email"):
+            by_alias[alias_id].append(_Recipient(address, login or ""))
+        return by_alias
+
+    @cached_property
+    def extra_senders(self) -> list[tuple[str, str]]:
+        """Sender addresses beyond the own ones, with the login that may use them."""
+        rows = SenderAddress.objects.filter(
+            address__in=self.addresses, mailbox__user__is_active=True, mailbox__domain__enabled=True
+        )
+        return list(rows.values_list("address", "mailbox__user__email"))
+
+    @cached_property
+    def moving(self) -> set[str]:
+        """Addresses of mailboxes whose directory has still to be renamed."""
+        unfinished = MailboxOperation.objects.filter(
+            Q(old_address__in=self.addresses) | Q(new_address__in=self.addresses),
+            kind=MailboxOperation.Kind.RENAME,
+            state__in=[MailboxOperation.State.PENDING, MailboxOperation.State.PREPARED],
+        )
+        pairs = unfinished.values_list("old_address", "new_address")
+        return set(chain.from_iterable(pairs)) & set(self.addresses)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Canonical names behind the keys ``@name``."""
+        return _canonical_names(address[1:] for address in self.addresses if address.startswith("@"))
+
+
+def _derive_domains(names: Sequence[str]) -> Iterator[MailDomain]:
+    kind = MailDomain.Kind
+    canonical = _canonical_names(names)
+    for domain in Domain.objects.enabled().filter(name__in=canonical):
+        yield MailDomain(
+            name=domain.name, kind=kind.RELAY if domain.type == DomainKind.RELAY else kind.MAILBOX
+        )
+        if (shown := display_domain(domain.name)) != domain.name:
+            yield MailDomain(name=shown, kind=kind.ALIAS, target=domain.name)
+    for alias in _working_domain_aliases(canonical):
+        for spelling in _spellings(alias.name):
+            yield MailDomain(name=spelling, kind=kind.ALIAS, target=alias.target.name)
+
+
+def _derive_routes(sources: _Sources) -> Iterator[MailRoute]:
+    yield from _routes_of_names(sources)
+    for address in sources.mailboxes.keys() | sources.aliases.keys():
+        alias = sources.aliases.get(address)
+        closed = address in sources.mailboxes and address not in sources.open_mailboxes
+        targets = [] if alias is None or closed or not alias.enabled else sources.recipients[alias.pk]
+        for recipient in targets:
+            yield MailRoute(address=address, target=recipient.address, expires_at=alias and alias.expire_at)
+        if not targets and not address.startswith("@"):
+            yield MailRoute(address=address, target=address)
+
+
+def _routes_of_names(sources: _Sources) -> Iterator[MailRoute]:
+    """Domain aliases, and the U-label spelling of every name."""
+    if not sources.names:
+        return
+    asked = set(sources.addresses)
+    ways = [
+        (spelling, alias.target.name)
+        for alias in _working_domain_aliases(sources.names)
+        for spelling in _spellings(alias.name)
+    ]
+    for name in Domain.objects.enabled().filter(name__in=sources.names).values_list("name", flat=True):
+        ways += [(spelling, name) for spelling in _spellings(name) if spelling != name]
+    for spelling, target in ways:
+        if f"@{spelling}" in asked:
+            yield MailRoute(address=f"@{spelling}", target=f"@{target}")
+
+
+def _derive_users(sources: _Sources) -> Iterator[MailUser]:
+    for address, mailbox in sources.open_mailboxes.items():
+        if address not in sources.moving:
+            yield MailUser(
+                address=address, password=mailbox.user.password, home=home_of(mailbox), quota=mailbox.quota
+            )
+
+
+def home_of(mailbox: Mailbox) -> str:
+    """Directory of a mailbox below the mail root, in the documented layout."""
+    return f"{mailbox.domain.name}/{mailbox.address}"
+
+
+def _derive_senders(sources: _Sources) -> Iterator[MailSender]:
+    source = MailSender.Source
+    for address in sources.open_mailboxes:
+        yield MailSender(address=address, login=address, source=source.MAILBOX)
+    for address, alias in sources.aliases.items():
+        logins = {recipient.login for recipient in sources.recipients[alias.pk]} if alias.enabled else set()
+        for login in logins - {"", address}:
+            yield MailSender(address=address, login=login, source=source.ALIAS, expires_at=alias.expire_at)
+    for address, login in sources.extra_senders:
+        yield MailSender(address=address, login=login, source=source.EXTRA)
+
+
+def _derive_transports(sources: _Sources) -> Iterator[MailTransport]:
+    return (MailTransport(address=address, transport=RETRY_TRANSPORT) for address in sources.moving)
+
+
+def _derive_checks(sources: _Sources) -> Iterator[MailCheck]:
+    return (MailCheck(address=address, action=RETRY_ACTION) for address in sources.moving)
+
+
+def _working_domain_aliases(names: Iterable[str]) -> QuerySet[DomainAlias]:
+    return DomainAlias.objects.filter(
+        name__in=list(names), enabled=True, target__enabled=True
+    ).select_related("target")
+
+
+def _spellings(name: str) -> set[str]:
+    """A-label and U-label form."""
+    return {name, display_domain(name)}
+
+
+def _canonical_names(spellings: Iterable[str]) -> list[str]:
+    """A-labels of published spellings; what is no domain name was never published."""
+    names = set()
+    for spelling in spellings:
+        try:
+            names.add(canonical_domain(spelling))
+        except AddressError:
+            continue
+    return sorted(names)
+
+
+# --- comparing and writing -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Table(Generic[S]):
+    """One published table: which column is the key, and how the rows of some keys are derived."""
+
+    model: type[Any]
+    key: str
+    derive: Callable[[S], Iterable[Any]]
+
+    def difference(self, keys: Sequence[str], sources: S) -> Difference:
+        """What is stored under *keys* against what should be."""
+        there = {_content(row): row for row in self.model.objects.filter(**{f"{self.key}__in": keys})}
+        wanted = {_content(row): row for row in self.derive(sources)}
+        return Difference(
+            self.model,
+            surplus=[row for content, row in there.items() if content not in wanted],
+            missing=[row for content, row in wanted.items() if content not in there],
+        )
+
+
+_NAMES: _Table[Sequence[str]] = _Table(MailDomain, "name", _derive_domains)
+_ADDRESSES = (
+    _Table(MailRoute, "address", _derive_routes),
+    _Table(MailUser, "address", _derive_users),
+    _Table(MailSender, "address", _derive_senders),
+    _Table(MailTransport, "address", _derive_transports),
+    _Table(MailCheck, "address", _derive_checks),
+)
+
+
+def publish(keys: Keys) -> int:
+    """Bring the rows of *keys* up to date, inside the caller's transaction; returns the number of rows touched."""
+    return sum(_apply(difference) for difference in differences(keys))
+
+
+def differences(keys: Keys) -> Iterator[Difference]:
+    """What has to change under *keys*, table by table, a few thousand keys at a time."""
+    for some in chunks(sorted(keys.names)):
+        yield _NAMES.difference(some, some)
+    for some in chunks(sorted(keys.addresses)):
+        sources = _Sources(some)
+        yield from (table.difference(some, sources) for table in _ADDRESSES)
+
+
+def _apply(difference: Difference) -> int:
+    if difference.surplus:
+        difference.model._default_manager.filter(pk__in=[row.pk for row in difference.surplus]).delete()
+    if difference.missing:
+        difference.model._default_manager.bulk_create(difference.missing)
+    return difference.size
+
+
+def all_keys() -> Iterator[Keys]:
+    """Every key that has, or should have, rows: the sources by domain, then what is published beyond them."""
+    for ids in chunks(list(Domain.objects.order_by("pk").values_list("pk", flat=True)), size=20):
+        yield keys_of_domains(ids)
+    yield from (Keys(names=some) for some in _stored_keys(_NAMES))
+    for table in _ADDRESSES:
+        yield from (Keys(addresses=some) for some in _stored_keys(table))
+    moving = MailboxOperation.objects.exclude(new_address="").values_list("old_address", "new_address")
+    yield Keys(addresses=set(chain.from_iterable(moving)))
+
+
+def _stored_keys(table: _Table[Any]) -> Iterator[set[str]]:
+    """Keys of a published table in order, so that rows may change while we walk."""
+    last = ""
+    keys = table.model.objects.order_by(table.key).values_list(table.key, flat=True).distinct()
+    while some := list(keys.filter(**{f"{table.key}__gt": last})[:_CHUNK]):
+        yield set(some)
+        last = some[-1]
+
+
+def drift() -> Iterator[Difference]:
+    """Everything that is published wrongly."""
+    for keys in all_keys():
+        yield from (difference for difference in differences(keys) if difference.size)
+
+
+def rebuild() -> int:
+    """Publish everything anew; waits for running operations, which lock their domains. Rows touched."""
+    touched = 0
+    for keys in all_keys():
+        with transaction.atomic():
+            lock = Domain.objects.select_for_update().order_by("pk")
+            list(lock.filter(name__in=_domains_of(keys)).values_list("pk"))
+            touched += publish(keys)
+    return touched
+
+
+def _domains_of(keys: Keys) -> set[str]:
+    return keys.names | {address.rpartition("@")[2] for address in keys.addresses}
+
+
+def _content(row: Model) -> tuple[object, ...]:
+    return tuple(getattr(row, column.attname) for column in row._meta.concrete_fields)
+
+
+def chunks(items: Iterable[T], size: int = _CHUNK) -> Iterator[list[T]]:
+    """Lists of at most *size* items."""
+    iterator = iter(items)
+    while some := list(islice(iterator, size)):
+        yield some

@@ -1,0 +1,5 @@
+"""Addresses of the administration."""
+
+app_name = "admin"
+
+urlpatterns: list = []

@@ -1,0 +1,36 @@
+"""What this app registers with the apps below it."""
+
+import reversion
+from django.utils.translation import gettext_lazy as _
+
+from admin import policies, publication
+from admin.models import Alias, Domain, DomainAlias, Mailbox
+from admin.parameters_form import AdministrationParametersForm
+from core import landing, navigation, sessions
+from core.models import User
+from parameters import tools
+
+
+def wire() -> None:
+    """Called once, when the apps are ready."""
+    for model in (Domain, DomainAlias, Mailbox, Alias):
+        reversion.register(model, exclude=("administrators",) if model is Domain else ())
+    tools.registry.add("global", AdministrationParametersForm, _("Administration"))
+    sessions.on_new_hash(_publish_hash)
+    landing.add(policies.may_see_domains, "admin:domain_list")
+    landing.add(lambda _actor: True, "admin:my_mailbox")
+    navigation.add(navigation.Entry("", _("Domains"), "admin:domain_list", "globe", policies.may_see_domains))
+    navigation.add(
+        navigation.Entry(
+            "",
+            _("Identities"),
+            "admin:identity_list",
+            "people",
+            policies.may_see_identities,
+            under=("/admin/accounts/", "/admin/aliases/"),
+        )
+    )
+
+
+def _publish_hash(user: User) -> None:
+    publication.publish(publication.Keys(addresses={user.email} - {""}))

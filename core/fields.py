@@ -1,0 +1,21 @@
+"""Columns that hold what mail servers compare."""
+
+from typing import Any
+
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+# Collations that compare byte for byte, blanks at the end included. SQLite's own default already does.
+_EXACT = {"postgresql": "C", "mysql": "utf8mb4_bin"}
+_EXACT_MARIADB = "utf8mb4_nopad_bin"
+
+
+class ExactCharField(models.CharField):  # type: ignore[type-arg]  # generic only in the stubs
+    """Text compared byte for byte on every engine: no case, no accents, no padding (docs/adr/0003)."""
+
+    def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
+        """Column type with the engine's exact collation."""
+        parameters = super().db_parameters(connection)
+        mariadb = getattr(connection, "mysql_is_mariadb", False)
+        parameters["collation"] = _EXACT_MARIADB if mariadb else _EXACT.get(connection.vendor)
+        return parameters

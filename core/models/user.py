@@ -1,0 +1,134 @@
+"""Accounts: people and programs that sign in."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from core import passwords, shapes
+from core.fields import ExactCharField
+from core.hashing_policy import hash_secret
+from core.roles import Role
+
+
+class UserQuerySet(models.QuerySet["User"]):
+    """Named selections of accounts."""
+
+    def active(self) -> Self:
+        """Accounts that may sign in."""
+        return self.filter(is_active=True)
+
+    def super_admins(self) -> Self:
+        """Accounts that may do everything."""
+        return self.filter(role=Role.SUPER_ADMIN)
+
+    def get_by_natural_key(self, username: str) -> User:
+        """Account with this login name (Django's authentication and serializers ask for it)."""
+        return self.get(username=username.lower())
+
+
+class User(AbstractBaseUser):
+    """Account of the panel. ``email`` is the address of its mailbox, blank without one, and Dovecot's user name."""
+
+    username = ExactCharField(_("user name"), max_length=254, unique=True)
+    email = ExactCharField(_("e-mail address"), max_length=254, blank=True, default="", db_default="")
+    # `{SCHEME}hash`, as Dovecot reads it (core/passwords.py).
+    password = models.CharField(_("password"), max_length=256)
+    first_name = models.CharField(_("first name"), max_length=150, blank=True, default="", db_default="")
+    last_name = models.CharField(_("last name"), max_length=150, blank=True, default="", db_default="")
+    is_active = models.BooleanField(_("enabled"), default=True, db_default=True)
+    is_local = models.BooleanField(_("local"), default=True, db_default=True)
+    master_user = models.BooleanField(_("master user"), default=False, db_default=False)
+    role = models.CharField(
+        _("role"),
+        max_length=20,
+        choices=Role.choices,
+        default=Role.SIMPLE_USER,
+        db_default=Role.SIMPLE_USER.value,
+    )
+    language = models.CharField(_("language"), max_length=10, blank=True, default="", db_default="")
+    phone_number = models.CharField(_("phone number"), max_length=128, blank=True, default="", db_default="")
+    secondary_email = models.CharField(
+        _("secondary address"), max_length=254, blank=True, default="", db_default=""
+    )
+    date_joined = models.DateTimeField(_("created"), default=timezone.now)
+    owner = models.ForeignKey(
+        "self", on_delete=models.DO_NOTHING, null=True, blank=True, related_name="owned_accounts"
+    )
+
+    USERNAME_FIELD = "username"
+    EMAIL_FIELD = "secondary_email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects = UserQuerySet.as_manager()
+
+    class Meta:
+        db_table = "core_user"
+        verbose_name = _("account")
+        verbose_name_plural = _("accounts")
+        ordering = ("username",)
+        indexes = (models.Index(fields=["email", "is_active"], name="core_user_email_active"),)
+        constraints = (
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="core_user_role_known"),
+            models.CheckConstraint(condition=~Q(username=""), name="core_user_has_a_name"),
+            models.CheckConstraint(
+                condition=shapes.login_name("username"), name="core_user_name_is_canonical"
+            ),
+            models.CheckConstraint(
+                condition=Q(master_user=False) | Q(role=Role.SUPER_ADMIN),
+                name="core_user_master_is_super_admin",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.username
+
+    @property
+    def full_name(self) -> str:
+        """First and last name, blank when neither is known."""
+        return f"{self.first_name} {self.last_name}".strip()
+
+    @property
+    def initials(self) -> str:
+        """One or two capitals for the round badge."""
+        words = self.full_name.split() or [self.username]
+        letters = words[0][:1] + words[-1][:1] if len(words) > 1 else words[0][:2]
+        return letters.upper()
+
+    @property
+    def is_staff(self) -> bool:
+        """Django's word for "may open pages about the system"."""
+        return self.role == Role.SUPER_ADMIN
+
+    is_superuser = is_staff
+
+    def check_password(self, raw_password: str) -> bool:
+        """Compare with the stored hash; the hash itself is upgraded at sign-in, not here."""
+        return passwords.verify_password(raw_password, self.password)
+
+    def set_password(self, raw_password: str | None) -> None:
+        """Store the hash of *raw_password* in the preferred scheme; None makes the account unable to sign in."""
+        if raw_password is None:
+            self.password = passwords.unusable_password()
+            return
+        self.password = hash_secret(raw_password)
+        self._password = raw_password
+
+    def set_unusable_password(self) -> None:
+        """Make the account unable to sign in."""
+        self.password = passwords.unusable_password()
+
+    def has_usable_password(self) -> bool:
+        """False when no password can ever match."""
+        return passwords.is_usable(self.password)
+
+
+def shown_language(user: User) -> str:
+    """Language of the panel for *user*."""
+    return user.language or settings.LANGUAGE_CODE

@@ -1,0 +1,165 @@
+"""The operation: the only way in which state changes.
+
+An operation takes an actor and a *batch* and runs in one transaction. The decorator asks its policy, opens the
+transaction, writes what the operation recorded to the event log and to the version history, turns a lost race
+into a refusal with the code ``conflict``, and repeats the work when the database had to break a deadlock.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError, IntegrityError, OperationalError, transaction
+from django.utils.translation import gettext_lazy as _
+
+from core import history
+from core.models.log import Level, Log
+from core.refusals import WHOLE_OBJECT, Refusal
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+
+    from core.actor import Actor
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_ATTEMPTS = 3
+# Deadlock or serialization failure: PostgreSQL SQLSTATEs, MySQL/MariaDB error numbers.
+_RETRYABLE = frozenset({"40P01", "40001", 1213, 1205})
+_KEY_VIOLATIONS = frozenset({"23505", "23503", 1062, 1451, 1452})
+_LEVELS = {"create": Level.INFO, "delete": Level.CRITICAL}
+
+
+@dataclass(slots=True)
+class _Journal:
+    """What the running operation did, in order."""
+
+    events: list[tuple[Model, tuple[str, ...]]] = field(default_factory=list)
+    versions: list[Model] = field(default_factory=list)
+
+
+_journal: ContextVar[_Journal | None] = ContextVar("journal", default=None)
+
+
+def record(subject: Model, *, changed: Iterable[str] = (), versions: Iterable[Model] | None = None) -> None:
+    """Note in the running operation that *subject* changed.
+
+    *changed* names the fields (empty for a creation or deletion); *versions* are the rows whose new state goes
+    into the history, *subject* itself unless told otherwise (nothing for a deletion: ``versions=()``).
+    """
+    journal = _journal.get()
+    if journal is None:
+        msg = "record() works only inside an operation."
+        raise RuntimeError(msg)
+    journal.events.append((subject, tuple(changed)))
+    journal.versions.extend([subject] if versions is None else versions)
+
+
+def operation(
+    verb: str, *, allow: Callable[..., bool]
+) -> Callable[[Callable[Concatenate[Actor, P], R]], Callable[Concatenate[Actor, P], R]]:
+    """Make a function an operation named *verb* (``noun.verb``).
+
+    *allow* is asked with the actor and the positional arguments of the call; False raises
+    :class:`PermissionDenied`. The function raises :class:`Refusal` for everything else that is wrong.
+    """
+
+    def decorate(function: Callable[Concatenate[Actor, P], R]) -> Callable[Concatenate[Actor, P], R]:
+        @functools.wraps(function)
+        def run(actor: Actor, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            if not (actor.user.is_active and allow(actor, *args)):
+                raise PermissionDenied(verb)
+            return _perform(verb, actor, functools.partial(function, actor, *args, **kwargs))
+
+        run.verb = verb  # type: ignore[attr-defined]  # read by the documentation and by tests
+        run.allow = allow  # type: ignore[attr-defined]  # read by tests
+        return run
+
+    return decorate
+
+
+def _perform(verb: str, actor: Actor, work: Callable[[], R]) -> R:
+    if _journal.get() is not None:
+        return _attempt(verb, actor, work)  # part of another operation: its transaction, its retries
+    for _attempt_number in range(_ATTEMPTS - 1):
+        try:
+            return _attempt(verb, actor, work)
+        except OperationalError as error:
+            if not _is_retryable(error):
+                raise
+    return _attempt(verb, actor, work)
+
+
+def _attempt(verb: str, actor: Actor, work: Callable[[], R]) -> R:
+    journal = _Journal()
+    token = _journal.set(journal)
+    try:
+        with transaction.atomic(savepoint=False):
+            result = work()
+            _write(verb, actor, journal)
+        return result
+    except IntegrityError as error:
+        if not _is_lost_race(error):
+            raise  # a value that an operation should have refused: our fault, not a race
+        raise Refusal.single(
+            WHOLE_OBJECT,
+            "conflict",
+            _(
+                "Somebody else changed the same thing at this moment. Look at it again and repeat your change."
+            ),
+        ) from error
+    finally:
+        _journal.reset(token)
+
+
+def _write(verb: str, actor: Actor, journal: _Journal) -> None:
+    noun, _dot, action = verb.partition(".")
+    Log.objects.bulk_create(
+        Log(
+            level=_LEVELS.get(action, Level.WARNING),
+            logger="modoboa.admin",
+            message=_message(subject, action, actor),
+            actor_id=actor.pk,
+            actor_name=actor.user.username,
+            credential=actor.credential,
+            address=actor.address,
+            verb=verb,
+            kind=noun,
+            object_id=subject.pk,
+            object_name=str(subject)[:254],
+            changed=list(changed),
+        )
+        for subject, changed in journal.events
+    )
+    history.keep(journal.versions, actor=actor.user, comment=verb)
+
+
+_WORDS = {"create": "added", "delete": "deleted"}
+
+
+def _message(subject: Model, action: str, actor: Actor) -> str:
+    """Sentence of the log, as the documentation shows it (English, cut to the column)."""
+    kind = str(subject._meta.verbose_name).capitalize()
+    return f"{kind} '{subject}' {_WORDS.get(action, 'modified')} by '{actor}'"[:255]
+
+
+def _is_retryable(error: OperationalError) -> bool:
+    return _database_code(error) in _RETRYABLE
+
+
+def _is_lost_race(error: IntegrityError) -> bool:
+    """A unique or a foreign key was violated, which checks alone cannot prevent (SQLite has only its words)."""
+    return _database_code(error) in _KEY_VIOLATIONS or str(error).startswith(("UNIQUE", "FOREIGN KEY"))
+
+
+def _database_code(error: DatabaseError) -> object:
+    """SQLSTATE of PostgreSQL, error number of MySQL and MariaDB."""
+    cause: Any = error.__cause__
+    state = getattr(cause, "pgcode", None) or getattr(cause, "sqlstate", None)
+    return state or (cause.args[0] if cause is not None and cause.args else None)

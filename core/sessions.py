@@ -1,0 +1,90 @@
+"""Signing in and out: the session, the upgrade of old hashes, and what the event log says about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib.auth import authenticate, login, logout
+from django.db import transaction
+from django.http import HttpRequest
+
+from core.actor import Credential
+from core.hashing_policy import hash_secret, is_outdated
+from core.middleware import client_address
+from core.models import Log, User
+from core.models.log import Level
+from core.passwords import PasswordError
+
+# What has to follow a new hash (the published tables live above the core).
+_listeners: list[Callable[[User], None]] = []
+
+
+def on_new_hash(listener: Callable[[User], None]) -> None:
+    """Call *listener* in the transaction that replaced the hash of an account."""
+    if listener not in _listeners:
+        _listeners.append(listener)
+
+
+def sign_in(request: HttpRequest, name: str, password: str, *, stay: bool) -> User | None:
+    """Open a session; None (and a warning in the log) when name and password do not fit."""
+    user = authenticate(request, username=name, password=password)
+    if not isinstance(user, User):
+        _note(request, Level.WARNING, "failed", name[:100], None)
+        return None
+    with transaction.atomic():
+        _upgrade_hash(user, password)
+        login(request, user)
+        request.session.set_expiry(None if stay else 0)
+        _note(request, Level.INFO, "login", user.username, user)
+    return user
+
+
+def sign_out(request: HttpRequest) -> None:
+    """Close the session."""
+    user = request.user
+    if isinstance(user, User):
+        _note(request, Level.INFO, "logout", user.username, user)
+    logout(request)
+
+
+def _upgrade_hash(user: User, password: str) -> None:
+    """Replace a hash of another scheme or strength, unless somebody changed the password meanwhile."""
+    stored = user.password
+    if not is_outdated(stored):
+        return
+    try:
+        hashed = hash_secret(password)
+    except PasswordError:
+        return  # the preferred scheme cannot take this password; the old hash keeps working
+    if replace_hash(user, stored, hashed):
+        user.password = hashed
+
+
+def replace_hash(user: User, stored: str, hashed: str) -> bool:
+    """Write the new hash of the same password where mail servers read it as well; False when it changed meanwhile."""
+    changed = User.objects.filter(pk=user.pk, password=stored).update(password=hashed) == 1
+    if changed:
+        for listener in _listeners:
+            listener(user)
+    return changed
+
+
+def _note(request: HttpRequest, level: Level, event: str, name: str, user: User | None) -> None:
+    shown = "".join(character if character.isprintable() else "?" for character in name)
+    words = {
+        "login": f"User '{shown}' logged in",
+        "logout": f"User '{shown}' logged out",
+        "failed": f"Failed login as '{shown}' from {client_address(request)}",
+    }
+    Log.objects.create(
+        level=level,
+        logger="modoboa.auth",
+        message=words[event][:255],
+        actor_id=user.pk if user else None,
+        actor_name=user.username if user else "",
+        credential=Credential.SESSION,
+        address=client_address(request),
+        verb=f"session.{event}",
+        kind="session",
+        object_name=shown[:254],
+    )

@@ -1,0 +1,64 @@
+"""Sign-in, sign-out and the first page."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render, resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from core import landing, sessions
+from core.forms import SignInForm
+from core.middleware import AuthedRequest
+
+
+@require_GET
+def root(request: AuthedRequest) -> HttpResponse:
+    """Send everybody to where his work is."""
+    return redirect(landing.page_of(request.actor))
+
+
+@login_not_required
+@never_cache
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "POST"])
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Show and accept the sign-in form; a failure is 401, as the documentation has it."""
+    form = SignInForm(request.POST or None)
+    status = 200
+    if request.method == "POST":
+        if form.is_valid():
+            user = sessions.sign_in(
+                request,
+                form.cleaned_data["username"],
+                form.cleaned_data["password"],
+                stay=form.cleaned_data["rememberme"],
+            )
+            if user is not None:
+                return redirect(_next_page(request))
+            form.add_error(None, _("This name and this password do not belong together."))
+        status = 401
+    return render(
+        request, "core/login.html", {"form": form, "next": request.GET.get("next", "")}, status=status
+    )
+
+
+@require_POST
+def sign_out(request: AuthedRequest) -> HttpResponse:
+    """End the session."""
+    sessions.sign_out(request)
+    return redirect("core:sign_in")
+
+
+def _next_page(request: HttpRequest) -> str:
+    """Where the visitor wanted to go, when that is on this host."""
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    safe = url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return wanted if safe else resolve_url(settings.LOGIN_REDIRECT_URL)

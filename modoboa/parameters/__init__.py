@@ -1,0 +1,1 @@
+"""Stable import paths for plugins."""

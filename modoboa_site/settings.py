@@ -1,0 +1,228 @@
+"""Settings of the panel: everything that differs between machines comes from the environment.
+
+docs/installation.md lists the variables. Outside debug mode the panel refuses to start without a secret key,
+and `manage.py check --deploy` is clean with the documented production variables.
+"""
+
+from pathlib import Path
+
+import dj_database_url
+from csp.constants import NONE, SELF
+from django.utils.translation import gettext_lazy as _
+
+from modoboa_site import environment as env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+DEBUG = env.boolean("MODOBOA_DEBUG", default=False)
+SECRET_KEY = env.text("MODOBOA_SECRET_KEY", "only-for-debug-on-loopback" if DEBUG else None)
+SITE_HOST = env.text("MODOBOA_SITE_HOST", "localhost")
+ALLOWED_HOSTS = env.words(
+    "MODOBOA_ALLOWED_HOSTS", default=("localhost", "127.0.0.1", "[::1]") if DEBUG else (SITE_HOST,)
+)
+CSRF_TRUSTED_ORIGINS = env.words("MODOBOA_TRUSTED_ORIGINS")
+DATA_DIR = Path(env.text("MODOBOA_DATA_DIR", str(BASE_DIR / ".data")))
+
+INSTALLED_APPS = [
+    "core.apps.CoreConfig",
+    "parameters.apps.ParametersConfig",
+    "limits.apps.LimitsConfig",
+    "admin.apps.AdminConfig",
+    "relaydomains.apps.RelaydomainsConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.forms",
+    "reversion",
+    "csp",
+    "django_htmx",
+    "template_partials.apps.SimpleAppConfig",  # the loaders are named below
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",  # every view is closed unless it says otherwise
+    "core.middleware.ActorMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "core.middleware.NoStoreMiddleware",
+]
+
+ROOT_URLCONF = "modoboa_site.urls"
+WSGI_APPLICATION = "modoboa_site.wsgi.application"
+ASGI_APPLICATION = "modoboa_site.asgi.application"
+
+_LOADERS = ["django.template.loaders.filesystem.Loader", "django.template.loaders.app_directories.Loader"]
+if not DEBUG:
+    _LOADERS = [("django.template.loaders.cached.Loader", _LOADERS)]  # type: ignore[list-item]  # Django's own shape
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {
+            "loaders": [("template_partials.loader.Loader", _LOADERS)],
+            "builtins": ["template_partials.templatetags.partials", "core.templatetags.panel"],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.messages.context_processors.messages",
+                "core.navigation.context",
+            ],
+        },
+    },
+]
+FORM_RENDERER = "core.form_rendering.PanelRenderer"
+
+# --- database -------------------------------------------------------------------------------------------------
+
+DATABASES = {
+    "default": dj_database_url.config(
+        env="DATABASE_URL",
+        default=f"sqlite:///{DATA_DIR / 'panel.sqlite3'}",
+        conn_max_age=env.integer("MODOBOA_DATABASE_CONNECTION_AGE_S", default=60),
+        conn_health_checks=True,
+    ),
+}
+_database = DATABASES["default"]
+if _database["ENGINE"].endswith("sqlite3"):
+    # Write transactions take the lock at once (no deadlock at upgrade) and wait; write-ahead logging lets
+    # Postfix and Dovecot read while we write.
+    _database["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 10,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+elif _database["ENGINE"].endswith("mysql"):
+    # Addresses compare byte for byte, blanks at the end included (docs/adr/0003).
+    _database["OPTIONS"] = {
+        **_database.get("OPTIONS", {}),
+        "charset": "utf8mb4",
+        "isolation_level": "read committed",
+        "init_command": "SET sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
+    }
+    from modoboa_site import mysql_driver as _mysql_driver
+
+    _mysql_driver.install()
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- people ---------------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "core.User"
+AUTHENTICATION_BACKENDS = ["core.authentication.PanelBackend"]
+LOGIN_URL = "core:sign_in"
+LOGIN_REDIRECT_URL = "core:root"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {
+        "NAME": "core.validators.ComplexityValidator",
+        "OPTIONS": {"upper": 1, "lower": 1, "digits": 1, "specials": 0},
+    },
+]
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+
+# --- grammar --------------------------------------------------------------------------------------------------
+
+MODOBOA_UTF8_LOCAL_PARTS = env.boolean("MODOBOA_UTF8_LOCAL_PARTS", default=False)
+# Own host name and names that no customer of ours can own; a super admin may still add them.
+MODOBOA_RESERVED_DOMAINS = (SITE_HOST, *env.words("MODOBOA_RESERVED_DOMAINS"))
+
+# --- language and time ----------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = env.text("MODOBOA_LANGUAGE", "en")
+LANGUAGES = [
+    ("cs", _("Czech")),
+    ("de", _("German")),
+    ("en", _("English")),
+    ("es", _("Spanish")),
+    ("fr", _("French")),
+    ("it", _("Italian")),
+    ("ja", _("Japanese")),
+    ("nl", _("Dutch")),
+    ("pt", _("Portuguese")),
+    ("pt-br", _("Brazilian Portuguese")),
+    ("ru", _("Russian")),
+    ("sv", _("Swedish")),
+]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = env.text("MODOBOA_TIME_ZONE", "UTC")
+USE_TZ = True
+
+# --- files ----------------------------------------------------------------------------------------------------
+
+STATIC_URL = "/sitestatic/"
+STATIC_ROOT = Path(env.text("MODOBOA_STATIC_ROOT", str(BASE_DIR / "sitestatic")))
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage",
+    },
+}
+
+# --- the browser's safety belts -------------------------------------------------------------------------------
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    },
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+if not DEBUG:
+    SECURE_SSL_REDIRECT = env.boolean("MODOBOA_SSL_REDIRECT", default=True)
+    SECURE_HSTS_SECONDS = env.integer("MODOBOA_HSTS_S", default=365 * 24 * 3600)
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = env.boolean("MODOBOA_HSTS_SUBDOMAINS", default=True)
+    SECURE_HSTS_PRELOAD = env.boolean("MODOBOA_HSTS_PRELOAD", default=True)
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    SESSION_COOKIE_NAME = "__Host-sessionid"
+    CSRF_COOKIE_NAME = "__Host-csrftoken"
+    if env.boolean("MODOBOA_BEHIND_TLS_PROXY", default=False):
+        # The generated proxy samples overwrite this header; without such a proxy it must not be trusted.
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Peers whose X-Forwarded-For is believed (addresses); everybody else is logged as seen on the socket.
+MODOBOA_TRUSTED_PROXIES = env.words("MODOBOA_TRUSTED_PROXIES")
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "loggers": {
+        "django": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+        "django.server": {
+            "handlers": ["stderr"],
+            "level": "INFO" if DEBUG else "WARNING",
+            "propagate": False,
+        },
+        "modoboa": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+    },
+}

@@ -1,0 +1,159 @@
+/* Comfort inside forms: unsaved changes, passwords, lists of values, fields that depend on others,
+   deleting only after typing the name. The server checks everything again and needs none of this. */
+(() => {
+  "use strict";
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+  /* Unsaved changes */
+  const state = (form) => JSON.stringify([...new FormData(form)].filter(([name]) => name !== "csrfmiddlewaretoken").map(([name, value]) => [name, String(value)]));
+  for (const form of all("form[data-guard]")) {
+    const refused = form.querySelector("[aria-invalid=true]") !== null;
+    const before = state(form);
+    let leaving = false;
+    form.addEventListener("submit", () => { leaving = true; });
+    addEventListener("pageshow", () => { leaving = false; });
+    addEventListener("beforeunload", (event) => {
+      if (!leaving && (refused || state(form) !== before)) event.preventDefault();
+    });
+    all("[data-leave]", form).forEach((link) => link.addEventListener("click", () => { leaving = true; }));
+  }
+
+  /* One submit per click: a second click on a slow line must not send the form twice. */
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post" || event.defaultPrevented) return;
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "yes";
+    setTimeout(() => delete form.dataset.sent, 8000);
+  });
+  addEventListener("pageshow", () => all("form[data-sent]").forEach((form) => delete form.dataset.sent));
+
+  /* The first refused field has the focus after a refusal. */
+  document.querySelector("main [aria-invalid=true]")?.focus();
+
+  /* Passwords: show and hide, make one, say how strong */
+  const alphabets = ["abcdefghijkmnopqrstuvwxyz", "ABCDEFGHJKLMNPQRSTUVWXYZ", "23456789"];
+  const pick = (text) => {
+    const limit = 256 - (256 % text.length); /* no modulo bias */
+    for (;;) {
+      const [byte] = crypto.getRandomValues(new Uint8Array(1));
+      if (byte < limit) return text[byte % text.length];
+    }
+  };
+  const makePassword = () => {
+    const any = alphabets.join("");
+    for (;;) {
+      const groups = Array.from({ length: 4 }, () => Array.from({ length: 4 }, () => pick(any)).join(""));
+      const made = groups.join("-");
+      if (alphabets.every((alphabet) => [...made].some((letter) => alphabet.includes(letter)))) return made;
+    }
+  };
+  const strength = (text) => {
+    const kinds = [/[a-z]/, /[A-Z]/, /\d/, /[^\da-zA-Z]/].filter((kind) => kind.test(text)).length;
+    const different = new Set(text).size;
+    if (text.length < 8) return 0;
+    if (different < 6 || (kinds < 2 && text.length < 16)) return 1;
+    return text.length >= 14 && different >= 9 ? 3 : 2;
+  };
+  for (const box of all("[data-password]")) {
+    const input = box.querySelector("input");
+    const reveal = box.querySelector("[data-reveal]");
+    const show = (visible) => {
+      input.type = visible ? "text" : "password";
+      reveal?.setAttribute("aria-pressed", String(visible));
+      all("[data-when]", box).forEach((icon) => { icon.hidden = (icon.dataset.when === "shown") !== visible; });
+    };
+    reveal?.addEventListener("click", () => { show(input.type === "password"); input.focus(); });
+    input.form?.addEventListener("submit", () => show(false));
+    const hint = box.parentElement.querySelector("[data-strength]");
+    const judge = () => {
+      if (!hint) return;
+      const level = strength(input.value);
+      hint.hidden = input.value === "";
+      hint.querySelector(".usage").dataset.tone = ["bad", "warn", "brand", "brand"][level];
+      hint.querySelector("rect").setAttribute("width", `${(level + 1) * 25}%`);
+      hint.querySelector("[data-word]").textContent = hint.dataset.words.split("|")[level];
+    };
+    input.addEventListener("input", judge);
+    box.querySelector("[data-generate]")?.addEventListener("click", () => {
+      input.value = makePassword();
+      show(true);
+      input.dispatchEvent(new Event("input", { bubbles: true }));
+      input.focus();
+    });
+    judge();
+  }
+
+  /* Lists of values: one line each, more lines on demand, a pasted list becomes lines */
+  for (const box of all("[data-value-rows]")) {
+    const list = box.querySelector(".value-rows");
+    const template = box.querySelector("template");
+    const rows = () => all(".value-row", list);
+    const add = (value = "") => {
+      const row = template.content.firstElementChild.cloneNode(true);
+      const input = row.querySelector("input");
+      input.value = value;
+      input.setAttribute("aria-label", `${box.dataset.label} ${rows().length + 1}`);
+      list.append(row);
+      return input;
+    };
+    box.querySelector("[data-add]").addEventListener("click", () => add().focus());
+    list.addEventListener("click", (event) => {
+      const row = event.target.closest("[data-remove]")?.closest(".value-row");
+      if (!row) return;
+      const near = row.nextElementSibling ?? row.previousElementSibling;
+      if (rows().length > 1) row.remove(); else row.querySelector("input").value = "";
+      (near?.querySelector("input") ?? box.querySelector("[data-add]")).focus();
+      list.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+    list.addEventListener("paste", (event) => {
+      const values = event.clipboardData.getData("text").split(/[\s,;]+/).filter(Boolean);
+      if (values.length < 2 || !event.target.matches("input")) return;
+      event.preventDefault();
+      event.target.value = values.shift();
+      const empty = rows().map((row) => row.querySelector("input")).filter((input) => !input.value);
+      values.forEach((value) => { const free = empty.shift(); if (free) free.value = value; else add(value); });
+      event.target.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+    list.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || !event.target.matches("input") || !event.target.value) return;
+      event.preventDefault(); /* Enter asks for the next line; the form has its button */
+      const next = event.target.closest(".value-row").nextElementSibling;
+      (next?.querySelector("input") ?? add()).focus();
+    });
+  }
+
+  /* A whole address pasted into the local part is divided over both controls. */
+  for (const box of all("[data-address]")) {
+    const local = box.querySelector("input");
+    const domain = box.querySelector("select");
+    local.addEventListener("input", () => {
+      const [, before, after] = local.value.match(/^(.*)@([^@]+)$/) ?? [];
+      const option = after && [...domain.options].find((one) => one.text.toLowerCase() === after.trim().toLowerCase());
+      if (option) { local.value = before; domain.value = option.value; }
+    });
+  }
+
+  /* data-shown-when="field=value another": the group is shown while the field has one of the values. */
+  for (const group of all("[data-shown-when]")) {
+    const [name, wanted] = group.dataset.shownWhen.split("=");
+    const form = group.closest("form");
+    const follow = () => {
+      const values = new FormData(form).getAll(name);
+      group.hidden = !wanted.split(" ").some((value) => values.includes(value));
+    };
+    if (form.elements.namedItem(name)) { form.addEventListener("change", follow); follow(); }
+  }
+
+  /* Deleting: the button wakes up when the name stands in the field. */
+  for (const input of all("[data-must-equal]")) {
+    const button = input.form.querySelector("[data-confirmed]");
+    const compare = () => {
+      const same = input.value.trim().toLowerCase() === input.dataset.mustEqual.toLowerCase();
+      button.setAttribute("aria-disabled", String(!same));
+      button.disabled = !same;
+    };
+    input.addEventListener("input", compare);
+    compare();
+  }
+})();

@@ -1,0 +1,24 @@
+"""Fixtures that all kinds of tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from parameters import tools
+from tests.cast import Cast, assemble
+
+
+@pytest.fixture(autouse=True)
+def _fresh_parameters() -> Iterator[None]:
+    """Values of parameters are loaded once per request; a test is one, too."""
+    tools.forget()
+    yield
+    tools.forget()
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    """Everybody, in a database of his own."""
+    return assemble()

@@ -1,0 +1,112 @@
+"""Dovecot 2.4: Debian 13 in a directory, entered by chroot.
+
+Mounts are made in a mount namespace of the started process. They end with it, whatever happens, so
+that nobody who removes the directory can reach what was mounted there.
+"""
+
+import fcntl
+import grp
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from .packages import give_up, obstacle, program
+from .processes import ServerError
+
+ENVIRONMENT = "MODOBOA_TRIXIE_ROOT"
+DEFAULT = Path(__file__).parents[2] / ".tox" / "debian-trixie"
+PACKAGES = (
+    *("dovecot-core", "dovecot-imapd", "dovecot-pop3d", "dovecot-lmtpd"),
+    *("dovecot-pgsql", "dovecot-mysql", "dovecot-sqlite"),
+    *("postgresql-client", "mariadb-client", "sqlite3"),
+)
+ACCOUNTS = ("postfix", "vmail")
+LIMIT_S = 900
+# $1 is the root, then come directories up to "--", then the command.
+ENTER = """
+root=$1; shift
+while [ "$1" != -- ]; do
+  mkdir -p "$root$1"
+  mount --bind "$1" "$root$1"
+  shift
+done
+shift
+exec chroot "$root" "$@"
+"""
+
+
+def trixie_root() -> Path:
+    """The directory, made on first use; skip the test (or fail it when CI is set) where that fails."""
+    root = Path(os.environ.get(ENVIRONMENT, DEFAULT)).absolute()
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with root.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not root.exists():
+            install(root)
+        for name in ACCOUNTS:
+            introduce(root, name)
+    return root
+
+
+def install(root: Path) -> None:
+    reason = obstacle("debootstrap")
+    if reason is not None:
+        give_up(f"Dovecot 2.4: {reason}")
+    draft = root.with_suffix(".draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    include = f"--include={','.join(PACKAGES)}"
+    command = [program("debootstrap"), "--variant=minbase", include, "trixie", str(draft)]
+    result = subprocess.run(  # noqa: S603 - a fixed program with arguments of the tests
+        command, capture_output=True, text=True, timeout=LIMIT_S, check=False
+    )
+    if result.returncode:
+        give_up(f"debootstrap failed: {result.stdout[-500:]}")
+    draft.rename(root)
+
+
+def introduce(root: Path, name: str) -> None:
+    """Make an account of this machine known inside, with the same numbers: Dovecot wants names."""
+    user = pwd.getpwnam(name)
+    group = grp.getgrgid(user.pw_gid)
+    add_line(root / "etc/passwd", f"{name}:x:{user.pw_uid}:{user.pw_gid}::/nonexistent:/usr/sbin/nologin")
+    add_line(root / "etc/group", f"{group.gr_name}:x:{group.gr_gid}:")
+
+
+def add_line(file: Path, line: str) -> None:
+    """Replace the line of the same name: the machine's numbers may have changed since the last run."""
+    name = line.partition(":")[0]
+    others = [old for old in file.read_text().splitlines() if old.partition(":")[0] != name]
+    file.write_text("\n".join((*others, line)) + "\n")
+
+
+@contextmanager
+def entered(places: Iterable[Path]) -> Iterator[tuple[str, ...]]:
+    """What to put before a command to run it inside, with `places` visible at the same paths."""
+    root = trixie_root()
+    directories = [str(place.resolve()) for place in outermost(places)]
+    if not (root / "usr/sbin/dovecot").exists():
+        message = f"no Dovecot in {root}; remove the directory to install it anew"
+        raise ServerError(message)
+    unshare = (program("unshare"), "--mount", "--propagation", "private")
+    yield (*unshare, "/bin/sh", "-ec", ENTER, "enter", str(root), *directories, "--")
+    for directory in directories:
+        remove_mount_point(root, directory)
+
+
+def outermost(places: Iterable[Path]) -> list[Path]:
+    """Without directories that lie in another one of them: mounting that one shows them already."""
+    unique = sorted(set(places))
+    return [place for place in unique if not any(other in place.parents for other in unique)]
+
+
+def remove_mount_point(root: Path, directory: str) -> None:
+    """Empty directories only, but no top-level one: seen from here nothing was ever mounted."""
+    place = Path(f"{root}{directory}")
+    with suppress(OSError):
+        while place.parent != root:
+            place.rmdir()
+            place = place.parent
