@@ -44,11 +44,12 @@ from admin.models import (
 from admin.models.domain import DomainKind
 from core.addresses import AddressError, canonical_domain, display_domain
 
-# Constants: what Postfix obeys is never text that somebody typed.
-RETRY_ACTION = "450 4.2.1 This mailbox is being moved, please try again in a few minutes"
+# A constant: what Postfix obeys is never text that somebody typed.
 RETRY_TRANSPORT = "retry:4.2.1 mailbox is being moved"
 
 _CHUNK = 2_000
+# Rows named in one DELETE: SQLite spells pairs out as a chain of ORs, which may be 1,000 long.
+_DELETE_CHUNK = 500
 T = TypeVar("T")
 S = TypeVar("S")
 
@@ -277,7 +278,7 @@ def _derive_transports(sources: _Sources) -> Iterator[MailTransport]:
 
 
 def _derive_checks(sources: _Sources) -> Iterator[MailCheck]:
-    return (MailCheck(address=address, action=RETRY_ACTION) for address in sources.moving)
+    return (MailCheck(address=address, action=MailCheck.Action.RETRY) for address in sources.moving)
 
 
 def _working_domain_aliases(names: Iterable[str]) -> QuerySet[DomainAlias]:
@@ -335,7 +336,13 @@ _ADDRESSES = (
 
 
 def publish(keys: Keys) -> int:
-    """Bring the rows of *keys* up to date, inside the caller's transaction; returns the number of rows touched."""
+    """Bring the rows of *keys* up to date, inside the caller's transaction; returns the number of rows touched.
+
+    Locks the domains of the keys: an alias may depend on mailboxes of several domains, and who publishes second must
+    see what the first one committed.
+    """
+    lock = Domain.objects.select_for_update().order_by("pk")
+    list(lock.filter(name__in=_domains_of(keys)).values_list("pk"))
     return sum(_apply(difference) for difference in differences(keys))
 
 
@@ -349,8 +356,8 @@ def differences(keys: Keys) -> Iterator[Difference]:
 
 
 def _apply(difference: Difference) -> int:
-    if difference.surplus:
-        difference.model._default_manager.filter(pk__in=[row.pk for row in difference.surplus]).delete()
+    for rows in chunks(difference.surplus, size=_DELETE_CHUNK):
+        difference.model._default_manager.filter(pk__in=[row.pk for row in rows]).delete()
     if difference.missing:
         difference.model._default_manager.bulk_create(difference.missing)
     return difference.size
@@ -363,8 +370,9 @@ def all_keys() -> Iterator[Keys]:
     yield from (Keys(names=some) for some in _stored_keys(_NAMES))
     for table in _ADDRESSES:
         yield from (Keys(addresses=some) for some in _stored_keys(table))
-    moving = MailboxOperation.objects.exclude(new_address="").values_list("old_address", "new_address")
-    yield Keys(addresses=set(chain.from_iterable(moving)))
+    renames = MailboxOperation.objects.filter(kind=MailboxOperation.Kind.RENAME)
+    moving = renames.values_list("old_address", "new_address")
+    yield Keys(addresses=set(chain.from_iterable(moving)) - {""})
 
 
 def _stored_keys(table: _Table[Any]) -> Iterator[set[str]]:
@@ -377,9 +385,21 @@ def _stored_keys(table: _Table[Any]) -> Iterator[set[str]]:
 
 
 def drift() -> Iterator[Difference]:
-    """Everything that is published wrongly."""
+    """Everything that is published wrongly; each row once, though several sources may lead to its key."""
+    seen: set[tuple[object, ...]] = set()
     for keys in all_keys():
-        yield from (difference for difference in differences(keys) if difference.size)
+        for difference in differences(keys):
+            surplus = [row for row in difference.surplus if _is_new((difference.model, "-", *_content(row)), seen)]
+            missing = [row for row in difference.missing if _is_new((difference.model, "+", *_content(row)), seen)]
+            if surplus or missing:
+                yield Difference(difference.model, surplus, missing)
+
+
+def _is_new(mark: tuple[object, ...], seen: set[tuple[object, ...]]) -> bool:
+    if mark in seen:
+        return False
+    seen.add(mark)
+    return True
 
 
 def rebuild() -> int:
@@ -387,8 +407,6 @@ def rebuild() -> int:
     touched = 0
     for keys in all_keys():
         with transaction.atomic():
-            lock = Domain.objects.select_for_update().order_by("pk")
-            list(lock.filter(name__in=_domains_of(keys)).values_list("pk"))
             touched += publish(keys)
     return touched
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.presentation import unicode_domain
 
-type_less_classes = {"select": "form-select", "textarea": "form-control"}
+CLASSES_BY_TEMPLATE = {"select": "form-select", "textarea": "form-control"}
 
 
 def _css_class(widget: Mapping[str, Any]) -> str:
@@ -31,7 +31,7 @@ def _css_class(widget: Mapping[str, Any]) -> str:
     if kind:
         return "form-control"
     stem = str(widget.get("template_name", "")).rpartition("/")[2].removesuffix(".html")
-    return type_less_classes.get(stem, "")
+    return CLASSES_BY_TEMPLATE.get(stem, "")
 
 
 def _dress(widget: dict[str, Any]) -> None:
@@ -160,12 +160,12 @@ class ValueListWidget(forms.Widget):
         self,
         attrs: dict[str, Any] | None = None,
         *,
-        item: str | Promise = _("Value"),
-        add: str | Promise = _("Add a line"),
+        item: str | Promise = "",
+        add: str | Promise = "",
         spare: int = 2,
     ) -> None:
         super().__init__(attrs)
-        self.item, self.add, self.spare = item, add, spare
+        self.item, self.add, self.spare = item or _("Value"), add or _("Add a line"), spare
 
     def value_from_datadict(self, data: Mapping[str, Any], files: Mapping[str, Any], name: str) -> list[str]:
         """Every line that is not blank."""

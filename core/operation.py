@@ -85,8 +85,8 @@ def operation(
 
 
 def _perform(verb: str, actor: Actor, work: Callable[[], R]) -> R:
-    if _journal.get() is not None:
-        return _attempt(verb, actor, work)  # part of another operation: its transaction, its retries
+    if transaction.get_connection().in_atomic_block:
+        return _attempt(verb, actor, work)  # a broken deadlock ends the outer transaction: its retries, not ours
     for _attempt_number in range(_ATTEMPTS - 1):
         try:
             return _attempt(verb, actor, work)
@@ -98,9 +98,11 @@ def _perform(verb: str, actor: Actor, work: Callable[[], R]) -> R:
 
 def _attempt(verb: str, actor: Actor, work: Callable[[], R]) -> R:
     journal = _Journal()
+    # A refusal undoes the operation, not what a caller did before it; a part of an operation has no undoing of its own.
+    is_part = _journal.get() is not None
     token = _journal.set(journal)
     try:
-        with transaction.atomic(savepoint=False):
+        with transaction.atomic(savepoint=not is_part):
             result = work()
             _write(verb, actor, journal)
         return result
@@ -145,7 +147,7 @@ _WORDS = {"create": "added", "delete": "deleted"}
 
 def _message(subject: Model, action: str, actor: Actor) -> str:
     """Sentence of the log, as the documentation shows it (English, cut to the column)."""
-    kind = str(subject._meta.verbose_name).capitalize()
+    kind = str(subject._meta.verbose_name_raw).capitalize()
     return f"{kind} '{subject}' {_WORDS.get(action, 'modified')} by '{actor}'"[:255]
 
 

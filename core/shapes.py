@@ -8,9 +8,9 @@ Every value that ``core.addresses`` accepts satisfies its shape. The reverse hol
 database does not decode "xn--" labels. Beyond ASCII a local part may hold any character, because whether letters of
 other scripts are accepted is a setting.
 
-A pattern is written once, in the common part of the dialects: "*" stands for any text, "[…]" and "[^…]" for one
-character; everything else is a lower-case letter, a digit, ".", "-" or "@" and stands for itself. There is no
-backslash and no percent sign, which the engines and Django quote differently.
+A pattern is written once, in the common part of the dialects: "*" stands for any text, "?" for any character, "[…]"
+and "[^…]" for one of or none of a class; everything else is a lower-case letter, a digit, ".", "-" or "@" and stands
+for itself. There is no backslash and no percent sign, which the engines and Django quote differently.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db import NotSupportedError
 from django.db.models import BooleanField, Func, Q
 
 from core.addresses import (
@@ -44,7 +43,8 @@ _BEYOND_ASCII: Final = (
     "\u00a1-\U0010fffd"  # without the second set of control characters and the no-break space
 )
 _FIRST: Final = f"a-z0-9_{_BEYOND_ASCII}"
-_TOKEN: Final = re.compile(r"\*|(\[[^]]+\])(\1*)|[a-z0-9.@-]")
+_TOKEN: Final = re.compile(r"[*?]|(\[[^]]+\])(\1*)|[a-z0-9.@-]")
+_PATTERN: Final = re.compile(r"(?:[*?]|\[[^]]+\]|[a-z0-9.@-])+")
 
 
 class Shaped(Func):
@@ -68,16 +68,15 @@ class Shaped(Func):
         local_octets: int | None = None,
         named_top_level: bool = False,
     ) -> None:
+        for pattern in (*like, *unlike):
+            if not _PATTERN.fullmatch(pattern):
+                raise ValueError(pattern)
         super().__init__(expression)
         self.octets = octets
         self.like = tuple(like)
         self.unlike = tuple(unlike)
         self.local_octets = local_octets
         self.named_top_level = named_top_level
-
-    def as_sql(self, _compiler: object, connection: BaseDatabaseWrapper, *_args: Any, **_context: Any) -> Sql:
-        """Refuse an engine whose patterns nobody has tried."""
-        raise NotSupportedError(connection.vendor)
 
     def as_postgresql(self, compiler: SQLCompiler, _connection: object, **_context: Any) -> Sql:
         """POSIX regular expressions, which know neither lines nor locales here."""
@@ -91,17 +90,22 @@ class Shaped(Func):
         return self._joined(compiler, conditions)
 
     def as_mysql(self, compiler: SQLCompiler, _connection: object, **_context: Any) -> Sql:
-        """PCRE on MariaDB, ICU on MySQL. Under a case-insensitive collation both ignore case without "(?-i)"."""
+        """PCRE on MariaDB, ICU on MySQL. Both ignore case under some collations, unless told not to."""
         conditions: list[Condition] = [
             ("OCTET_LENGTH({0}) <= %s", self.octets),
-            *(("{0} REGEXP %s", f"(?-i){_as_regex(pattern)}") for pattern in self.like),
-            *(("{0} NOT REGEXP %s", f"(?-i){_as_regex(pattern)}") for pattern in self.unlike),
+            *(("{0} REGEXP %s", f"(?s-i){_as_regex(pattern)}") for pattern in self.like),
+            *(("{0} NOT REGEXP %s", f"(?s-i){_as_regex(pattern)}") for pattern in self.unlike),
             ("{0} NOT REGEXP %s", "[.][0-9]+$" if self.named_top_level else None),
             ("OCTET_LENGTH(SUBSTRING_INDEX({0}, '@', 1)) <= %s", self.local_octets),
         ]
         return self._joined(compiler, conditions)
 
-    def as_sqlite(self, compiler: SQLCompiler, _connection: object, **_context: Any) -> Sql:
+    def as_sqlite(  # the other two are not declared by Django's stubs
+        self,
+        compiler: SQLCompiler,
+        connection: BaseDatabaseWrapper,  # noqa: ARG002 - Django's signature
+        **_context: Any,
+    ) -> Sql:
         """GLOB. A blob never equals a text, and GLOB stops reading at a NUL: neither may hide in the column."""
         conditions: list[Condition] = [
             ("TYPEOF({0}) <> %s", "blob"),
@@ -136,7 +140,7 @@ def _as_regex(pattern: str) -> str:
 def _token_as_regex(token: re.Match[str]) -> str:
     one, more = token.group(1), token.group(2)
     if one is None:
-        return {"*": ".*", ".": "[.]"}.get(token.group(), token.group())
+        return {"*": ".*", "?": ".", ".": "[.]"}.get(token.group(), token.group())
     return f"{one}{{{1 + len(more) // len(one)}}}" if more else one
 
 
@@ -218,4 +222,4 @@ def lower_ascii(field: Combinable | str, *, octets: int = 255) -> Q:
 
 def login_name(field: Combinable | str, *, octets: int = 254) -> Q:
     """A login name: as :func:`lower_ascii`, and letters of other scripts as the local part of an address has them."""
-    return Q(Shaped(field, octets=octets, like=("?*",), unlike=(f"*[^!-@_a-z{{-~{_BEYOND_ASCII}]*",)))
+    return Q(Shaped(field, octets=octets, unlike=(f"*[^!-@_a-z{{-~{_BEYOND_ASCII}]*",)))

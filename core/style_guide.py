@@ -189,7 +189,7 @@ def page(request: HttpRequest) -> HttpResponse:
             _("48 mailboxes stop receiving and sending mail at once."),
             _("31 aliases stop; 3 forwards from other domains break."),
         ],
-        "settings": [
+        "mail_settings": [
             {"label": _("User name"), "value": "jo.miller@example.org", "note": ""},
             {"label": _("Incoming mail (IMAP)"), "value": "mail.example.org:993", "note": _("TLS")},
             {"label": _("Outgoing mail (SMTP)"), "value": "mail.example.org:465", "note": _("TLS")},
@@ -201,6 +201,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @login_required
 def style_guide(request: HttpRequest) -> HttpResponse:
     """Show the guide to super administrators; it is about the program, not about anybody's data."""
-    if not getattr(request.user, "is_superuser", False):
+    actor = getattr(request, "actor", None)
+    if actor is None or not actor.is_super:
         raise PermissionDenied
     return page(request)

@@ -16,7 +16,8 @@ class GeneralParametersForm(AdminParametersForm):
 
     password_scheme = forms.ChoiceField(
         label=_("Default password scheme"),
-        choices=[(scheme.name, scheme.label) for scheme in SCHEMES.values()],
+        # Weak schemes verify old hashes, and are replaced at sign-in; nobody can choose them.
+        choices=[(scheme.name, scheme.label) for scheme in SCHEMES.values() if not scheme.weak],
         initial="sha512crypt",
     )
     rounds_number = forms.IntegerField(

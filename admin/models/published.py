@@ -29,6 +29,11 @@ class MailDomain(models.Model):
 
     class Meta:
         db_table = "mail_domain"
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(kind__in=["mailbox", "alias", "relay"]), name="mail_domain_kind_known"
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -84,6 +89,11 @@ class MailSender(models.Model):
 
     class Meta:
         db_table = "mail_sender"
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(source__in=["mailbox", "alias", "extra"]), name="mail_sender_source_known"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.address}: {self.login}"
@@ -103,13 +113,21 @@ class MailTransport(models.Model):
 
 
 class MailCheck(models.Model):
-    """Addresses that are answered with a literal action at RCPT time."""
+    """Addresses that are answered with an action at RCPT time; the action's text is a literal in the lookup."""
+
+    class Action(models.TextChoices):
+        """What Postfix is told."""
+
+        RETRY = "retry"
 
     address = ExactCharField(max_length=ADDRESS_LENGTH, primary_key=True)
-    action = models.CharField(max_length=200)
+    action = models.CharField(max_length=10, choices=Action.choices)
 
     class Meta:
         db_table = "mail_check"
+        constraints = (
+            models.CheckConstraint(condition=models.Q(action__in=["retry"]), name="mail_check_action_known"),
+        )
 
     def __str__(self) -> str:
         return f"{self.address}: {self.action}"

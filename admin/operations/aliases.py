@@ -67,12 +67,13 @@ def create_aliases(actor: Actor, /, specs: Sequence[AliasSpec]) -> list[Alias]:
     """New aliases. Recipients in local domains must exist, if only in the same batch.
 
     Codes: those of the grammar, ``unknown_domain``, ``address_taken``, ``repeated``, ``no_recipient``,
-    ``too_many_recipients``, ``unknown_recipient``, ``points_to_itself``, ``expiry_past``,
-    ``forward_cannot_expire``, ``description_too_long``.
+    ``too_many_recipients``, ``unknown_recipient``, ``points_to_itself``, ``loop``, ``expiry_past``,
+    ``forward_cannot_expire``, ``description_too_long``, ``hidden_character``.
     """
     refusals = Refusals()
     drafts = _canonical_specs(specs, refusals)
-    domains = lock_domains(actor, names=[_domain_of(draft.address) for draft in drafts if draft.address])
+    touched = [a for draft in drafts for a in (draft.address, *draft.recipients) if a]
+    domains = lock_domains(actor, names=map(_domain_of, touched))
     _check_addresses(drafts, domains, refusals)
     mailboxes = _mailboxes_at([draft.address for draft in drafts])
     for position, draft in enumerate(drafts):
@@ -81,6 +82,7 @@ def create_aliases(actor: Actor, /, specs: Sequence[AliasSpec]) -> list[Alias]:
     local.announce(draft.address for draft in drafts)
     for position, draft in enumerate(drafts):
         _check_recipients(draft.address, draft.recipients, local, mailboxes, refusals, position)
+    _check_loops([(position, draft.address, draft.recipients) for position, draft in enumerate(drafts)], refusals)
     refusals.raise_if_any()
     aliases = Alias.objects.bulk_create(
         Alias(
@@ -183,6 +185,9 @@ def _check_details(
     if len(details.description) > MAX_DESCRIPTION:
         message = _("A description has at most %(limit)d characters.") % {"limit": MAX_DESCRIPTION}
         refusals.add(position, "description", "description_too_long", message)
+    if not "".join(details.description.split()).replace(" ", "").isprintable():
+        message = _("This contains an invisible character; remove it.")
+        refusals.add(position, "description", "hidden_character", message)
     if details.expire_at is None:
         return
     if is_forward:
@@ -271,6 +276,45 @@ def _check_recipients(
             refusals.add(position, "recipients", "unknown_recipient", message)
 
 
+def _check_loops(ways: Sequence[tuple[int, str, Sequence[str]]], refusals: Refusals) -> None:
+    """Refuse (position, address, recipients) from which mail comes back to the address.
+
+    A mailbox that keeps a copy ends the way, as it does in Postfix.
+    """
+    graph = {address: {address_ for r in recipients for address_ in (r, without_extension(r))}
+             for _position, address, recipients in ways}
+    _follow(graph)
+    for position, address, _recipients in ways:
+        if address not in graph[address] and address in _reached(address, graph):
+            message = _("Mail would go round in circles: a recipient leads back to “%(address)s”.")
+            refusals.add(position, "recipients", "loop", message % {"address": address})
+
+
+def _follow(graph: dict[str, set[str]]) -> None:
+    """Add where the recipients in *graph* lead; one query per step of the longest way."""
+    front = set().union(*graph.values()) - graph.keys()
+    while front:
+        graph |= {address: set() for address in front}
+        rows = AliasRecipient.objects.filter(alias__address__in=front)
+        for address, *targets in rows.values_list(
+            "alias__address", "target_alias__address", "mailbox__user__email"
+        ):
+            graph[address].update(target for target in targets if target)
+        front = set().union(*(graph[address] for address in front)) - graph.keys()
+
+
+def _reached(start: str, graph: dict[str, set[str]]) -> set[str]:
+    """Addresses behind *start*."""
+    reached: set[str] = set()
+    front = [start]
+    while front:
+        address = front.pop()
+        onward = set() if address in graph[address] else graph[address] - reached
+        reached |= onward
+        front += onward
+    return reached
+
+
 def _save_recipients(batch: Sequence[tuple[Alias, Sequence[str]]], local: _LocalAddresses) -> None:
     AliasRecipient.objects.bulk_create(
         AliasRecipient(alias=alias, address=recipient, **local.links(recipient, alias_address=alias.address))
@@ -286,20 +330,20 @@ _PLAIN_FIELDS = ("enabled", "description", "expire_at")
 
 @operation("alias.update", allow=policies.may_manage_aliases)
 def update_aliases(actor: Actor, /, changes: Sequence[AliasChange]) -> list[Alias]:
-    """Change aliases. Codes: as for creation, ``loop`` and ``gone``."""
+    """Change aliases. Codes: as for creation, and ``gone``."""
     refusals = Refusals()
-    lock_domains(actor, ids=[change.alias.domain_id for change in changes])
-    stored = Alias.objects.visible_to(actor).in_bulk([change.alias.pk for change in changes])
-    present: dict[int, dict[str, AliasRecipient]] = {pk: {} for pk in stored}
-    for row in AliasRecipient.objects.filter(alias__in=stored):
-        present[row.alias_id][row.address] = row
-    forwards = _mailboxes_at([alias.address for alias in stored.values()])
     given = {
         position: change.recipients
         for position, change in enumerate(changes)
         if not isinstance(change.recipients, Unset)
     }
     canonical = _canonical_recipients(given, refusals)
+    _lock_around([change.alias for change in changes], canonical.values(), actor)
+    stored = Alias.objects.visible_to(actor).in_bulk([change.alias.pk for change in changes])
+    present: dict[int, dict[str, AliasRecipient]] = {pk: {} for pk in stored}
+    for row in AliasRecipient.objects.filter(alias__in=stored):
+        present[row.alias_id][row.address] = row
+    forwards = _mailboxes_at([alias.address for alias in stored.values()])
     changed: dict[int, list[str]] = {}
     for position, change in enumerate(changes):
         alias = stored.get(change.alias.pk)
@@ -323,9 +367,9 @@ def update_aliases(actor: Actor, /, changes: Sequence[AliasChange]) -> list[Alia
         if (alias := stored.get(changes[position].alias.pk)) is not None:
             wanted[alias.pk] = recipients
             _check_recipients(alias.address, recipients, local, forwards, refusals, position)
-            if _comes_back_to(alias, [r for r in recipients if r not in present[alias.pk]], local):
-                message = _("Mail would go round in circles: a recipient leads back to “%(address)s”.")
-                refusals.add(position, "recipients", "loop", message % {"address": alias.address})
+    ways = [(position, stored[changes[position].alias.pk].address, recipients)
+            for position, recipients in canonical.items() if changes[position].alias.pk in stored]
+    _check_loops(ways, refusals)
     refusals.raise_if_any()
     gone = [row for pk, rs in wanted.items() for address, row in present[pk].items() if address not in rs]
     new = [(stored[pk], [r for r in rs if r not in present[pk]]) for pk, rs in wanted.items()]
@@ -358,18 +402,15 @@ def _set_plain_fields(alias: Alias, change: AliasChange) -> list[str]:
     return changed
 
 
-def _comes_back_to(alias: Alias, recipients: Sequence[str], local: _LocalAddresses) -> bool:
-    """Follow aliases from new *recipients*; one query per step of the longest way."""
-    links = (local.links(recipient, alias_address=alias.address) for recipient in recipients)
-    front = {pk for link in links if (pk := link.get("target_alias_id")) is not None}
-    seen: set[int] = set()
-    while front:
-        if alias.pk in front:
-            return True
-        seen |= front
-        onward = AliasRecipient.objects.filter(alias__in=front, target_alias__isnull=False)
-        front = {pk for pk in onward.values_list("target_alias_id", flat=True) if pk is not None} - seen
-    return False
+def _lock_around(aliases: Sequence[Alias], recipients: Iterable[Sequence[str]], actor: Actor) -> None:
+    """Lock the domains of *aliases*, of what they deliver to, and of their new *recipients*."""
+    rows = AliasRecipient.objects.filter(alias__in=[alias.pk for alias in aliases])
+    pairs = rows.values_list("mailbox__domain", "target_alias__domain")
+    lock_domains(
+        actor,
+        ids={alias.domain_id for alias in aliases} | {pk for pair in pairs for pk in pair if pk is not None},
+        names={_domain_of(address) for addresses in recipients for address in addresses},
+    )
 
 
 # --- delete ----------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from admin.models import Domain
@@ -28,13 +29,18 @@ UNSET: Final = Unset.TOKEN
 
 
 def lock_domains(actor: Actor, *, names: Iterable[str] = (), ids: Iterable[int] = ()) -> dict[str, Domain]:
-    """Domains by name that *actor* sees, locked in the order of their ids until the transaction ends.
+    """Domains by name that *actor* sees; all that are asked for are locked, by id, until the transaction ends.
 
-    Every operation on something inside a domain takes this lock first, so that checks on several rows hold.
+    Every operation on something inside a domain takes this lock first, so that checks on several rows hold. What it
+    shares with domains of others (a recipient, an account that moved out of sight) is locked as well.
     """
-    visible = Domain.objects.visible_to(actor).select_for_update().order_by("pk")
-    wanted = visible.filter(name__in=set(names)) if names else visible.filter(pk__in=set(ids))
-    return {domain.name: domain for domain in wanted}
+    chosen = Q(name__in=set(names)) | Q(pk__in=set(ids))
+    locked = list(Domain.objects.select_for_update().filter(chosen).order_by("pk"))
+    if actor.is_super or not locked:
+        return {domain.name: domain for domain in locked}
+    visible = Domain.objects.visible_to(actor).filter(pk__in=[domain.pk for domain in locked])
+    in_sight = set(visible.values_list("pk", flat=True))
+    return {domain.name: domain for domain in locked if domain.pk in in_sight}
 
 
 def grammatical(

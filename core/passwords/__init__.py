@@ -350,10 +350,10 @@ def _crypt(raw: bytes, setting: str) -> str | None:
 
 def _python_crypt(raw: bytes, setting: str) -> str | None:
     """What crypt(3) would answer, computed by passlib."""
-    handler, options, explicit = _passlib_call(setting)
-    if handler is None:
-        return None
     try:
+        handler, options, explicit = _passlib_call(setting)
+        if handler is None:
+            return None
         made = str(handler.using(**options).hash(raw))
     except ValueError:  # a salt or a number that the method does not take
         return None

@@ -66,9 +66,11 @@ def _bar(used: int, limit: int) -> dict[str, str]:
 
 
 @register.inclusion_tag("components/meter.html", name="usage_bar")
-def usage_bar(used: int | None, limit: int | None, label: str = "") -> dict[str, str]:
-    """Used of a limit, in bytes; no bar when there is no limit."""
-    used, limit = int(used or 0), int(limit or 0)
+def usage_bar(
+    used: int | None, limit: int | None = 0, label: str = "", limit_mb: int | None = 0
+) -> dict[str, str]:
+    """Used of a limit, in bytes (or *limit_mb*, the unit of quota columns); no bar when there is no limit."""
+    used, limit = int(used or 0), int(limit or 0) or int(limit_mb or 0) * presentation.MIB
     return _bar(used, limit) | {
         "text": presentation.usage_text(used, limit),
         "label": label or gettext("Storage"),
@@ -89,9 +91,11 @@ def stat(label: str, value: object, of: str = "", note: str = "", tone: str = ""
 
 
 @register.inclusion_tag("components/stat.html", name="storage_stat")
-def storage_stat(used: int | None, limit: int | None, label: str = "", note: str = "") -> dict[str, object]:
-    """Storage used, in bytes, with its bar."""
-    used, limit = int(used or 0), int(limit or 0)
+def storage_stat(
+    used: int | None, limit: int | None = 0, label: str = "", note: str = "", limit_mb: int | None = 0
+) -> dict[str, object]:
+    """Storage used, with its bar; units as for ``usage_bar``."""
+    used, limit = int(used or 0), int(limit or 0) or int(limit_mb or 0) * presentation.MIB
     text = presentation.usage_text(used, limit)
     used_number, used_unit = presentation.scaled(used)
     limit_number, limit_unit = presentation.scaled(limit)

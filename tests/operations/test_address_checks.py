@@ -6,10 +6,11 @@ import itertools
 import random
 import re
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from django.db import Error, IntegrityError, connection, models
+from django.db.migrations.writer import MigrationWriter
 from django.db.models.expressions import RawSQL
 from django.db.models.sql import Query
 from django.test.utils import isolate_apps
@@ -180,7 +181,12 @@ def random_texts(count: int) -> list[str]:
         pool = chance.choice([GOOD_DOMAINS, GOOD_DOMAINS, HOSTILE_DOMAINS, None])
         return chance.choice(pool) if pool else some("aab01.-._éA/@ ", 7)
 
-    makers = [local_part, domain, lambda: f"{local_part()}@{domain()}", lambda: f"@{domain()}"]
+    makers: list[Callable[[], str]] = [
+        local_part,
+        domain,
+        lambda: f"{local_part()}@{domain()}",
+        lambda: f"@{domain()}",
+    ]
     return [chance.choice(makers)() for _ in range(count)]
 
 
@@ -231,13 +237,35 @@ def test_lower_ascii_refuses_capitals_spaces_and_what_is_not_ascii() -> None:
     assert answers(shapes.lower_ascii("value"), texts) == [True, True, *[False] * 7]
 
 
+@pytest.mark.django_db
+def test_a_login_name_is_never_empty_and_may_have_letters_of_any_script() -> None:
+    texts = ["admin", "joe@example.com", "用户@例え.jp", "", "Admin", "a b", "a\n", "\n", "a" * 255]
+    assert answers(shapes.login_name("value"), texts) == [True] * 3 + [False] * 6
+
+
+def test_a_pattern_with_an_unknown_sign_is_refused() -> None:
+    for pattern in ("percent%", "back\\slash", "[open", "A"):
+        with pytest.raises(ValueError, match=re.escape(pattern)):
+            shapes.Shaped("value", octets=9, like=(pattern,))
+
+
+def test_a_migration_writes_a_shape_down_in_full_and_reads_the_same_back() -> None:
+    constraint = models.CheckConstraint(condition=shapes.alias_address("address"), name="alias")
+    text, imports = MigrationWriter.serialize(constraint)
+    names: dict[str, Any] = {}
+    exec("\n".join([*imports, f"constraint = {text}"]), names)  # noqa: S102 - as a migration would be run
+    assert names["constraint"] == constraint
+    assert names["constraint"] != models.CheckConstraint(
+        condition=shapes.recipient_address("address"), name="alias"
+    )
+    assert "*@*" in text
+
+
 @pytest.mark.django_db(transaction=True)
 @isolate_apps()
 def test_the_shapes_hold_as_check_constraints_of_a_real_table() -> None:
     class Throwaway(models.Model):
         value = models.CharField(max_length=300)
-
-        objects = models.Manager["Throwaway"]()
 
         class Meta:
             app_label = "throwaway"
@@ -279,7 +307,7 @@ def test_the_shapes_hold_as_check_constraints_of_a_real_table() -> None:
                 with pytest.raises(Error):
                     cursor.execute(insert, ["joe\x00/../x@example.com"])
         with pytest.raises(IntegrityError):
-            Throwaway.objects.create(value="..@example.com")
+            Throwaway._default_manager.create(value="..@example.com")
     finally:
         with connection.schema_editor() as editor:
             editor.delete_model(Throwaway)

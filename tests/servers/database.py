@@ -28,7 +28,7 @@ class Engine(StrEnum):
     @property
     def packages(self) -> tuple[str, ...]:
         return {
-            Engine.SQLITE: ("sqlite3",),
+            Engine.SQLITE: (),  # Python has it; whoever calls execute() needs the package sqlite3
             Engine.POSTGRESQL: ("postgresql",),
             Engine.MARIADB: ("mariadb",),
         }[self]

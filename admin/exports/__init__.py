@@ -1,0 +1,1 @@
+"""Files that the panel writes for mail servers."""

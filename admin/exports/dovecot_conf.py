@@ -1,0 +1,163 @@
+"""Dovecot's SQL configuration, for version 2.3 and for 2.4, which share no syntax."""
+
+from __future__ import annotations
+
+import pwd
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from django.utils.translation import gettext as _
+
+from admin.exports.credentials import Credentials, ExportError
+from admin.exports.generated_files import GeneratedFiles
+from admin.lookups import ITERATE_QUERY, Engine, Mailboxes, password_query, user_query
+
+CHECKSUM_FILE = "modoboa-dovecot-conf.chk"
+MAIN_23 = "modoboa-dovecot-2.3.conf"
+SQL_23 = "modoboa-dovecot-sql.conf.ext"
+DICT_23 = "modoboa-dovecot-dict-sql.conf.ext"
+MAIN_24 = "modoboa-dovecot-2.4.conf"
+
+_DRIVERS = {Engine.POSTGRESQL: "pgsql", Engine.MYSQL: "mysql", Engine.SQLITE: "sqlite"}
+_KEY_23 = "'%Lu'"
+_KEY_24 = "'%{user|lower}'"
+# Blanks end a value of `connect`, "#" begins a comment, "%" and "$" are expanded, the rest quotes.
+_UNSAFE = " \t\r\n'\"\\#%$<>{}"
+_SAFE_ROOT = re.compile(r"/[A-Za-z0-9._/-]+")
+
+# Columns of admin_quota behind the two quota keys of Dovecot.
+_QUOTA_COLUMNS = {"storage": "bytes", "messages": "messages"}
+
+
+def mailboxes_of(root: str, owner: str) -> Mailboxes:
+    """Mail root and owner of the files: a system user, or ``uid:gid``. Raises :class:`ExportError`."""
+    path = root.rstrip("/")
+    if not _SAFE_ROOT.fullmatch(path) or ".." in Path(path).parts:
+        message = _("The mail root must be an absolute path of letters, digits and . _ - without blanks.")
+        raise ExportError(message)
+    uid, _colon, gid = owner.partition(":")
+    if uid.isascii() and uid.isdigit() and gid.isascii() and gid.isdigit():
+        return Mailboxes(path, uid, gid)
+    try:
+        account = pwd.getpwnam(owner)
+    except KeyError as error:
+        message = _("There is no system user %(owner)s. Create it, or give --mail-owner as uid:gid.")
+        raise ExportError(message % {"owner": owner}) from error
+    return Mailboxes(path, str(account.pw_uid), str(account.pw_gid))
+
+
+def generate(
+    directory: str,
+    credentials: Credentials,
+    mailboxes: Mailboxes,
+    *,
+    header: Sequence[str],
+    force: bool = False,
+) -> tuple[list[str], list[str]]:
+    """Write the files; returns the names written and those left alone because somebody edited them.
+
+    Raises :class:`admin.exports.credentials.ExportError`; then nothing was written.
+    """
+    credentials.refuse_characters(_UNSAFE, "Dovecot's configuration")
+    files = GeneratedFiles.in_directory(directory, CHECKSUM_FILE, "dovecot")
+    place = files.directory
+    texts = {
+        SQL_23: _sql_23(credentials, mailboxes),
+        DICT_23: _dict_23(credentials),
+        MAIN_23: _main_23(credentials, place),
+        MAIN_24: _main_24(credentials, mailboxes),
+    }
+    edited = [name for name in texts if not force and files.is_edited(name)]
+    comment = "".join(f"# {line}\n" for line in header)
+    for name, text in texts.items():
+        if name not in edited:
+            files.put(name, credentials.engine, comment + text)
+    files.write()
+    return [name for name in texts if name not in edited], edited
+
+
+# --- 2.3 -------------------------------------------------------------------------------------------------------
+
+
+def _connect_23(credentials: Credentials) -> str:
+    if credentials.engine is Engine.SQLITE:
+        return credentials.name
+    values = {
+        "host": credentials.host,
+        "port": credentials.port,
+        "dbname": credentials.name,
+        "user": credentials.user,
+        "password": credentials.password,
+    }
+    return " ".join(f"{name}={value}" for name, value in values.items() if value)
+
+
+def _sql_23(credentials: Credentials, mailboxes: Mailboxes) -> str:
+    engine = credentials.engine
+    return (
+        f"driver = {_DRIVERS[engine]}\n"
+        f"connect = {_connect_23(credentials)}\n"
+        "# The scheme stands in front of every hash; this is for hashes that have none.\n"
+        "default_pass_scheme = CRYPT\n"
+        f"password_query = {password_query(_KEY_23)}\n"
+        f"user_query = {user_query(engine, _KEY_23, mailboxes, version='2.3')}\n"
+        f"iterate_query = {ITERATE_QUERY}\n"
+    )
+
+
+def _dict_23(credentials: Credentials) -> str:
+    maps = "".join(
+        f"map {{\n  pattern = priv/quota/{kind}\n  table = admin_quota\n  username_field = username\n"
+        f"  value_field = {column}\n}}\n"
+        for kind, column in _QUOTA_COLUMNS.items()
+    )
+    return f"connect = {_connect_23(credentials)}\n{maps}"
+
+
+def _main_23(credentials: Credentials, place: Path) -> str:
+    driver = _DRIVERS[credentials.engine]
+    return (
+        "# Include it from dovecot.conf of Dovecot 2.3: !include " + str(place / MAIN_23) + "\n"
+        f"passdb {{\n  driver = sql\n  args = {place / SQL_23}\n}}\n"
+        f"userdb {{\n  driver = sql\n  args = {place / SQL_23}\n}}\n"
+        f"dict {{\n  quota = {driver}:{place / DICT_23}\n}}\n"
+        "plugin {\n  quota = dict:User quota::proxy::quota\n}\n"
+    )
+
+
+# --- 2.4 -------------------------------------------------------------------------------------------------------
+
+
+def _connection_24(credentials: Credentials, indent: str = "") -> str:
+    if credentials.engine is Engine.SQLITE:
+        return f"{indent}sqlite_path = {credentials.name}\n"
+    names = {"dbname": credentials.name, "user": credentials.user, "password": credentials.password}
+    settings = [f"{name} = {value}" for name, value in {**names, "port": credentials.port}.items()]
+    if credentials.engine is Engine.POSTGRESQL:
+        settings = ["parameters {", *(f"  {line}" for line in settings), "}"]
+    lines = [f"{_DRIVERS[credentials.engine]} {credentials.host} {{", *(f"  {line}" for line in settings), "}"]
+    return "".join(f"{indent}{line}\n" for line in lines)
+
+
+def _main_24(credentials: Credentials, mailboxes: Mailboxes) -> str:
+    engine = credentials.engine
+    driver = _DRIVERS[engine]
+    maps = "".join(
+        f"    dict_map priv/quota/{kind} {{\n      sql_table = admin_quota\n      username_field = username\n"
+        f"      value_field {column} {{\n        type = uint\n      }}\n    }}\n"
+        for kind, column in _QUOTA_COLUMNS.items()
+    )
+    return (
+        "# Include it from dovecot.conf of Dovecot 2.4.\n"
+        f"sql_driver = {driver}\n"
+        f"{_connection_24(credentials)}"
+        f"passdb sql {{\n  query = {password_query(_KEY_24)}\n  default_password_scheme = CRYPT\n}}\n"
+        f"userdb sql {{\n  query = {user_query(engine, _KEY_24, mailboxes, version='2.4')}\n"
+        f"  iterate_query = {ITERATE_QUERY}\n}}\n"
+        'quota "User quota" {\n  driver = count\n}\n'
+        "mail_plugins {\n  quota = yes\n  quota_clone = yes\n}\n"
+        "quota_clone {\n  dict proxy {\n    name = quota\n  }\n}\n"
+        f"dict_server {{\n  dict quota {{\n    driver = sql\n    sql_driver = {driver}\n"
+        f"{_connection_24(credentials, '    ')}{maps}  }}\n}}\n"
+    )

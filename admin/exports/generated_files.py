@@ -1,0 +1,144 @@
+"""Files that we own until somebody edits them: checksums, careful upgrades, all or nothing.
+
+A checksum file stands beside the generated files, one line each: ``name:engine:md5``. The sum tells an edited
+file from ours; it protects nothing, hence the old algorithm that the file format has always had.
+"""
+
+from __future__ import annotations
+
+import grp
+import hashlib
+import os
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.utils.translation import gettext as _
+
+from admin.exports.credentials import ExportError
+from admin.lookups import Engine
+
+# Passwords are in them: for root, and for the group of the server that reads them.
+MODE = 0o640
+
+# Engines as the checksum file names them.
+_ENGINES = {"postgres": Engine.POSTGRESQL, "mysql": Engine.MYSQL, "sqlite": Engine.SQLITE}
+_ENGINE_NAMES = {engine: name for name, engine in _ENGINES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the checksum file says about one file."""
+
+    engine: Engine
+    digest: str
+
+
+@dataclass(slots=True)
+class GeneratedFiles:
+    """The generated files of one directory; *group* is the system group that may read them, when it exists."""
+
+    directory: Path
+    checksum_name: str
+    group: str
+    entries: dict[str, Entry] = field(default_factory=dict)
+    _pending: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def in_directory(cls, directory: str, checksum_name: str, group: str) -> GeneratedFiles:
+        """Files in *directory*, which is made (one level) when it is missing; raises :class:`ExportError`."""
+        path = Path(directory).resolve()
+        if not path.exists() and not path.parent.is_dir():
+            message = _("There is no directory %(parent)s to make %(path)s in.")
+            raise ExportError(message % {"parent": path.parent, "path": path})
+        if path.exists() and not path.is_dir():
+            raise ExportError(_("%(path)s is not a directory.") % {"path": path})
+        files = cls(path, checksum_name, group)
+        files.entries = files._read_checksums()
+        return files
+
+    def _read_checksums(self) -> dict[str, Entry]:
+        """Entries of the checksum file; a line that is none is dropped, so that its file counts as edited."""
+        entries = {}
+        for line in (self._read(self.checksum_name) or "").splitlines():
+            name, _colon, rest = line.partition(":")
+            engine, _colon, digest = rest.partition(":")
+            if engine in _ENGINES:
+                entries[name] = Entry(_ENGINES[engine], digest)
+        return entries
+
+    def _read(self, name: str) -> str | None:
+        try:
+            return (self.directory / name).read_bytes().decode(errors="surrogateescape")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ExportError(f"{self.directory / name}: {error.strerror}") from error
+
+    def present(self, name: str) -> str | None:
+        """Text of a file, None when it is not there."""
+        return self._read(name)
+
+    def is_edited(self, name: str) -> bool:
+        """True for a file that is there but is not what we wrote."""
+        text = self._read(name)
+        if text is None:
+            return False
+        entry = self.entries.get(name)
+        return entry is None or entry.digest != _digest(text)
+
+    def put(self, name: str, engine: Engine, text: str) -> None:
+        """Write *text* when everything is written."""
+        self._pending[name] = text
+        self.entries[name] = Entry(engine, _digest(text))
+
+    def write(self) -> None:
+        """Write what was put, and the checksums: every file whole or none; raises :class:`ExportError`."""
+        lines = (
+            f"{name}:{_ENGINE_NAMES[entry.engine]}:{entry.digest}\n"
+            for name, entry in sorted(self.entries.items())
+        )
+        contents = {**self._pending, self.checksum_name: "".join(lines)}
+        drafts: dict[Path, Path] = {}
+        try:
+            self.directory.mkdir(exist_ok=True)
+            for name, text in contents.items():
+                drafts[self.directory / name] = self._draft(name, text)
+            for place, draft in drafts.items():
+                draft.replace(place)
+        except OSError as error:
+            message = _("Nothing was written to %(directory)s: %(reason)s.")
+            reason = (error.strerror or str(error)).lower()
+            raise ExportError(message % {"directory": self.directory, "reason": reason}) from error
+        finally:
+            for draft in drafts.values():
+                with suppress(OSError):
+                    draft.unlink(missing_ok=True)
+
+    def _draft(self, name: str, text: str) -> Path:
+        """A complete file under another name, never readable by others, safely on the disk."""
+        draft = self.directory / f".{name}.{secrets.token_hex(4)}"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            try:
+                file.write(text.encode(errors="surrogateescape"))
+                self._hand_over(file.fileno())
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                draft.unlink()
+                raise
+        return draft
+
+    def _hand_over(self, descriptor: int) -> None:
+        """Give the file to the reading server's group, as far as we may."""
+        if os.geteuid() == 0:
+            with suppress(KeyError):
+                os.fchown(descriptor, 0, grp.getgrnam(self.group).gr_gid)
+        os.fchmod(descriptor, MODE)
+
+
+def _digest(text: str) -> str:
+    return hashlib.md5(text.encode(errors="surrogateescape"), usedforsecurity=False).hexdigest()
+

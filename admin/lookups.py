@@ -1,0 +1,198 @@
+"""Every question that Postfix and Dovecot ask, defined once.
+
+A lookup has its SQL for each engine and a Python function with the same answer. The generated files, the
+explanations shown to people and the tests against real servers all come from here. Each one reads one published
+table through one index.
+
+The placeholder ``{key}`` is what the mail server puts in (``'%s'`` in a Postfix map, ``'%Lu'`` in Dovecot 2.3). Only
+the whole key is used: ``%u`` and ``%d`` make Postfix skip the query for keys that lack that part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+
+from admin.models import MailCheck, MailDomain, MailRoute, MailSender, MailUser
+
+
+class Engine(StrEnum):
+    """Database engines, under Django's names."""
+
+    POSTGRESQL = "postgresql"
+    MYSQL = "mysql"
+    SQLITE = "sqlite"
+
+
+# The present instant as the engine stores instants (Django keeps UTC).
+_NOW = {
+    Engine.POSTGRESQL: "now()",
+    Engine.MYSQL: "utc_timestamp(6)",
+    Engine.SQLITE: "datetime('now')",
+}
+_NOT_EXPIRED = "(expires_at IS NULL OR expires_at > {now})"
+
+# Literals, so that no stored text can become an action of Postfix.
+RETRY_ACTION = "450 4.2.1 This mailbox is being moved, please try again in a few minutes"
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A question with one key.
+
+    *template* is SQL with ``{key}`` and perhaps ``{now}``; *answer* gives the values for a key as the mail server
+    asks it (lower case), in no particular order.
+    """
+
+    name: str
+    question: str
+    template: str
+    answer: Callable[[str], list[str]]
+
+    @property
+    def file_name(self) -> str:
+        """Documented name of the map file."""
+        return f"sql-{self.name}.cf"
+
+    def sql(self, engine: Engine, key: str) -> str:
+        """The query for *engine* with *key* in place, quotes included."""
+        return self.template.format(key=key, now=_NOW[engine])
+
+
+def _names(kind: MailDomain.Kind, column: str) -> Callable[[str], list[str]]:
+    def answer(key: str) -> list[str]:
+        return list(MailDomain.objects.filter(name=key, kind=kind).values_list(column, flat=True))
+
+    return answer
+
+
+def _next_addresses(key: str) -> list[str]:
+    now = timezone.now()
+    routes = MailRoute.objects.filter(address=key).values_list("target", "expires_at")
+    return [key if expires_at and expires_at <= now else target for target, expires_at in routes]
+
+
+def _logins(source: MailSender.Source | None = None) -> Callable[[str], list[str]]:
+    def answer(key: str) -> list[str]:
+        valid = Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
+        entitled = MailSender.objects.filter(valid, address=key)
+        if source is not None:
+            entitled = entitled.filter(source=source)
+        return list(entitled.values_list("login", flat=True))
+
+    return answer
+
+
+def _retry(key: str) -> list[str]:
+    pending = MailCheck.objects.filter(address=key, action=MailCheck.Action.RETRY)
+    return [RETRY_ACTION] if pending.exists() else []
+
+
+POSTFIX: tuple[Lookup, ...] = (
+    Lookup(
+        name="domains",
+        question="Is this a domain with mailboxes here? (virtual_mailbox_domains)",
+        template="SELECT name FROM mail_domain WHERE name = {key} AND kind = 'mailbox'",
+        answer=_names(MailDomain.Kind.MAILBOX, "name"),
+    ),
+    Lookup(
+        name="domain-aliases",
+        question="Which domain does this other name stand for? (virtual_alias_domains)",
+        template="SELECT target FROM mail_domain WHERE name = {key} AND kind = 'alias'",
+        answer=_names(MailDomain.Kind.ALIAS, "target"),
+    ),
+    Lookup(
+        name="aliases",
+        # An expired address answers for itself: nobody signs in as it, so its mail is refused, and no catch-all
+        # takes it.
+        question="Where does mail for this address, or for @domain, go next? (virtual_alias_maps)",
+        template=f"SELECT CASE WHEN {_NOT_EXPIRED} THEN target ELSE address END FROM mail_route WHERE address = {{key}}",
+        answer=_next_addresses,
+    ),
+    Lookup(
+        name="maintain",
+        question="Must mail for this address wait? (check_recipient_access)",
+        template=f"SELECT '{RETRY_ACTION}' FROM mail_check WHERE address = {{key}} AND action = 'retry'",
+        answer=_retry,
+    ),
+    # Postfix takes the answer of the first map that has one. This one therefore names everybody who may send from
+    # the address, else the own address of one person would hide that another may use it, too.
+    Lookup(
+        name="sender-login-mailboxes",
+        question="Who may send from this address? (smtpd_sender_login_maps, first)",
+        template=f"SELECT login FROM mail_sender WHERE address = {{key}} AND {_NOT_EXPIRED}",
+        answer=_logins(),
+    ),
+    Lookup(
+        name="sender-login-aliases",
+        question="Who may send from this address because an alias delivers to him? (smtpd_sender_login_maps)",
+        template=f"SELECT login FROM mail_sender WHERE address = {{key}} AND source = 'alias' AND {_NOT_EXPIRED}",
+        answer=_logins(MailSender.Source.ALIAS),
+    ),
+    Lookup(
+        name="sender-login-mailboxes-extra",
+        question="Who was given this address to send from? (smtpd_sender_login_maps)",
+        template="SELECT login FROM mail_sender WHERE address = {key} AND source = 'extra'",
+        answer=_logins(MailSender.Source.EXTRA),
+    ),
+)
+
+
+# --- Dovecot ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Mailboxes:
+    """What Dovecot must know beyond the tables: where mail is kept, and whose files they are."""
+
+    root: str
+    uid: str
+    gid: str
+
+
+def joined(engine: Engine, *parts: str) -> str:
+    """SQL that concatenates expressions."""
+    if engine is Engine.MYSQL:  # where || means OR
+        return f"concat({', '.join(parts)})"
+    return f"({' || '.join(parts)})"
+
+
+def password_query(key: str) -> str:
+    """Dovecot's passdb: the login and its hash."""
+    return f"SELECT address AS user, password FROM mail_user WHERE address = {key}"
+
+
+def user_query(engine: Engine, key: str, mailboxes: Mailboxes, *, version: str) -> str:
+    """Dovecot's userdb: home, owner and quota; the name of the quota field changed with version 2.4."""
+    home = joined(engine, f"'{mailboxes.root}/'", "home")
+    quota = (
+        f"{joined(engine, chr(39) + '*:bytes=' + chr(39), 'quota', chr(39) + 'M' + chr(39))} AS quota_rule"
+        if version == "2.3"
+        else f"{joined(engine, 'quota', chr(39) + 'M' + chr(39))} AS quota_storage_size"
+    )
+    return (
+        f"SELECT {home} AS home, '{mailboxes.uid}' AS uid, '{mailboxes.gid}' AS gid, {quota} "
+        f"FROM mail_user WHERE address = {key}"
+    )
+
+
+ITERATE_QUERY = "SELECT address AS user FROM mail_user"
+
+
+def dovecot_user(key: str, mailboxes: Mailboxes) -> dict[str, Any] | None:
+    """What the userdb of Dovecot 2.3 answers; it lowers ASCII letters only."""
+    address = "".join(character.lower() if character.isascii() else character for character in key)
+    user = MailUser.objects.filter(address=address).first()
+    if user is None:
+        return None
+    return {
+        "home": f"{mailboxes.root}/{user.home}",
+        "uid": mailboxes.uid,
+        "gid": mailboxes.gid,
+        "quota_rule": f"*:bytes={user.quota}M",
+    }

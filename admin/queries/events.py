@@ -1,0 +1,61 @@
+"""What happened to one object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from core.models import Log
+
+_SHOWN: Final = 10
+_WORDS: Final = {"create": _("Created"), "delete": _("Deleted"), "update": _("Changed")}
+_FIELDS: Final[dict[str, str | Promise]] = {
+    "administers": _("administered domains"),
+    "aliases": _("domain aliases"),
+    "default_mailbox_quota": _("default mailbox quota"),
+    "description": _("description"),
+    "enable_dns_checks": _("DNS checks"),
+    "enabled": _("enabled"),
+    "expire_at": _("expiry"),
+    "first_name": _("first name"),
+    "is_active": _("enabled"),
+    "language": _("language"),
+    "last_name": _("last name"),
+    "password": _("password"),
+    "phone_number": _("phone number"),
+    "quota": _("quota"),
+    "recipients": _("recipients"),
+    "role": _("role"),
+    "secondary_email": _("secondary address"),
+    "sender_addresses": _("sender addresses"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a history."""
+
+    text: str
+    actor: str
+    at: datetime
+
+
+def recent_events(kind: str, object_id: int) -> list[Event]:
+    """The newest events of one object, newest first."""
+    rows = Log.objects.filter(kind=kind, object_id=object_id).order_by("-date_created", "-pk")[:_SHOWN]
+    return [Event(_text(row), row.actor_name, row.date_created) for row in rows]
+
+
+def _text(row: Log) -> str:
+    word = _WORDS.get(row.verb.rpartition(".")[2])
+    if word is None:
+        return row.message
+    if not row.changed:
+        return str(word)
+    names = ", ".join(str(_FIELDS.get(name, name)) for name in row.changed)
+    return gettext("%(word)s: %(fields)s") % {"word": word, "fields": names}

@@ -1,0 +1,71 @@
+"""Make a new installation usable."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import CommandError, CommandParser
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from core import passwords
+from core.commands import PanelCommand
+from core.models import User
+from core.roles import Role
+
+# The documented pair of a development instance; core/checks.py refuses it elsewhere.
+DEVELOPMENT_PASSWORD = "password"  # noqa: S105  meant to be known, on loopback and in debug mode only
+
+
+class Command(PanelCommand):
+    """``load_initial_data [--admin-username NAME] [--admin-password-file FILE]``; does nothing the second time."""
+
+    help = "Create the first super administrator."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Name and password of the first account."""
+        parser.add_argument("--admin-username", default="admin", help="login name (default: admin)")
+        parser.add_argument(
+            "--admin-password-file",
+            help="file whose first line is the password; the variable MODOBOA_ADMIN_PASSWORD works, too "
+            "(default: a random one, shown once)",
+        )
+
+    @transaction.atomic
+    def handle(self, **options: Any) -> None:
+        """Create the account unless there is a super administrator already."""
+        if User.objects.super_admins().exists():
+            return
+        name = options["admin_username"].strip().lower()
+        given = self._given_password(options["admin_password_file"])
+        password = given or (DEVELOPMENT_PASSWORD if settings.DEBUG else passwords.random_password(16))
+        admin = User(username=name, role=Role.SUPER_ADMIN)
+        admin.set_password(password)
+        admin.save()
+        User.objects.filter(pk=admin.pk).update(owner=admin)
+        if given is None:
+            self.stdout.write(_("Super administrator %(name)s, password %(password)s") % {
+                "name": name,
+                "password": password,
+            })
+
+    def _given_password(self, file_name: str | None) -> str | None:
+        """Password from a file or the environment, None for neither; raises :class:`CommandError` for a weak one."""
+        password = os.environ.get("MODOBOA_ADMIN_PASSWORD")
+        if file_name:
+            try:
+                password = Path(file_name).read_text(encoding="utf-8").split("\n", 1)[0]
+            except (OSError, UnicodeError) as error:
+                raise CommandError(f"{file_name}: {error}") from error
+        if not password:
+            return None
+        try:
+            validate_password(password)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        return password
