@@ -222,4 +222,4 @@ def lower_ascii(field: Combinable | str, *, octets: int = 255) -> Q:
 
 def login_name(field: Combinable | str, *, octets: int = 254) -> Q:
     """A login name: as :func:`lower_ascii`, and letters of other scripts as the local part of an address has them."""
-    return Q(Shaped(field, octets=octets, unlike=(f"*[^!-@_a-z{{-~{_BEYOND_ASCII}]*",)))
+    return Q(Shaped(field, octets=octets, like=("?*",), unlike=(f"*[^!-@_a-z{{-~{_BEYOND_ASCII}]*",)))
