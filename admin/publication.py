@@ -225,8 +225,9 @@ def _derive_routes(sources: _Sources) -> Iterator[MailRoute]:
         alias = sources.aliases.get(address)
         closed = address in sources.mailboxes and address not in sources.open_mailboxes
         targets = [] if alias is None or closed or not alias.enabled else sources.recipients[alias.pk]
+        expires_at = None if alias is None else alias.expire_at
         for recipient in targets:
-            yield MailRoute(address=address, target=recipient.address, expires_at=alias and alias.expire_at)
+            yield MailRoute(address=address, target=recipient.address, expires_at=expires_at)
         if not targets and not address.startswith("@"):
             yield MailRoute(address=address, target=address)
 
@@ -389,8 +390,12 @@ def drift() -> Iterator[Difference]:
     seen: set[tuple[object, ...]] = set()
     for keys in all_keys():
         for difference in differences(keys):
-            surplus = [row for row in difference.surplus if _is_new((difference.model, "-", *_content(row)), seen)]
-            missing = [row for row in difference.missing if _is_new((difference.model, "+", *_content(row)), seen)]
+            surplus = [
+                row for row in difference.surplus if _is_new((difference.model, "-", *_content(row)), seen)
+            ]
+            missing = [
+                row for row in difference.missing if _is_new((difference.model, "+", *_content(row)), seen)
+            ]
             if surplus or missing:
                 yield Difference(difference.model, surplus, missing)
 

@@ -3,7 +3,7 @@
 import reversion
 from django.utils.translation import gettext_lazy as _
 
-from admin import policies, publication
+from admin import checks, policies, publication  # noqa: F401  importing the checks registers them
 from admin.models import Alias, Domain, DomainAlias, Mailbox
 from admin.parameters_form import AdministrationParametersForm
 from core import landing, navigation, sessions

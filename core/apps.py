@@ -4,8 +4,10 @@ from django.apps import AppConfig
 
 
 class CoreConfig(AppConfig):
-    """The app ``core``."""
+    """Users, roles, sign-in, operations and the event log."""
 
     name = "core"
-    label = "core"
-    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from core import checks  # noqa: F401, PLC0415  the apps must be loaded; importing registers

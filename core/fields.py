@@ -1,16 +1,22 @@
 """Columns that hold what mail servers compare."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.expressions import Combinable
+
+if TYPE_CHECKING:
+    _CharField = models.CharField[str | Combinable, str]
+else:
+    _CharField = models.CharField  # generic only in the stubs
 
 # Collations that compare byte for byte, blanks at the end included. SQLite's own default already does.
 _EXACT = {"postgresql": "C", "mysql": "utf8mb4_bin"}
 _EXACT_MARIADB = "utf8mb4_nopad_bin"
 
 
-class ExactCharField(models.CharField):  # type: ignore[type-arg]  # generic only in the stubs
+class ExactCharField(_CharField):
     """Text compared byte for byte on every engine: no case, no accents, no padding (docs/adr/0003)."""
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:

@@ -86,7 +86,9 @@ def operation(
 
 def _perform(verb: str, actor: Actor, work: Callable[[], R]) -> R:
     if transaction.get_connection().in_atomic_block:
-        return _attempt(verb, actor, work)  # a broken deadlock ends the outer transaction: its retries, not ours
+        return _attempt(
+            verb, actor, work
+        )  # a broken deadlock ends the outer transaction: its retries, not ours
     for _attempt_number in range(_ATTEMPTS - 1):
         try:
             return _attempt(verb, actor, work)

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from django import forms
 from django.conf import settings
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -24,6 +23,7 @@ from core.form_rendering import (
     ValueListField,
     ValueListWidget,
 )
+from core.middleware import AuthedRequest
 
 GIB = 1024**3
 ICON_LIST = "static/vendor/bootstrap-icons/icons.txt"
@@ -198,10 +198,8 @@ def page(request: HttpRequest) -> HttpResponse:
     return render(request, "core/style_guide.html", context)
 
 
-@login_required
-def style_guide(request: HttpRequest) -> HttpResponse:
+def style_guide(request: AuthedRequest) -> HttpResponse:
     """Show the guide to super administrators; it is about the program, not about anybody's data."""
-    actor = getattr(request, "actor", None)
-    if actor is None or not actor.is_super:
+    if not request.actor.is_super:
         raise PermissionDenied
     return page(request)

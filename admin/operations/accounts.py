@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import validate_email
+from django.db.models import Case, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -23,13 +25,20 @@ from admin.operations.ground import (
     Unset,
     check_quota,
     duplicates,
+    foreign_names,
     grammatical,
     lock_domains,
+    refuse_foreign_name,
     refuse_unknown_domain,
     utf8_local_parts,
 )
 from core import passwords
-from core.addresses import canonical_mailbox_address, canonical_sender_address, split_address
+from core.addresses import (
+    canonical_domain,
+    canonical_mailbox_address,
+    canonical_sender_address,
+    split_address,
+)
 from core.hashing_policy import hashing_policy
 from core.models import User
 from core.operation import operation, record
@@ -135,6 +144,7 @@ def _create_accounts(
     drafts = [_canonical_spec(spec, position, refusals) for position, spec in enumerate(specs)]
     domains = lock_domains(actor, names=_domain_names(drafts))
     _check_names(drafts, domains, refusals)
+    _check_foreign_names(actor, drafts, refusals)
     accounts = [_unsaved(draft, secret, actor) for draft, secret in zip(drafts, secrets, strict=True)]
     for position, (draft, account, secret) in enumerate(zip(drafts, accounts, secrets, strict=True)):
         _check_role(actor, draft.role, refusals, position)
@@ -175,18 +185,20 @@ def _secrets(given: Sequence[str | None]) -> list[_Secret]:
     """Hashes of the given or of random passwords; the C library hashes outside the interpreter's lock."""
     policy = hashing_policy()
 
-    def hashed(password: str | None) -> _Secret:
-        clear = random_password() if password is None else password
+    def hashed(clear: str, is_random: bool) -> _Secret:  # noqa: FBT001  mapped over two lists
         try:
             result = passwords.hash_password(clear, policy.scheme, policy.rounds)
         except passwords.PasswordError as error:
             return _Secret(clear, "", is_random=False, error=error)
-        return _Secret(clear, result, is_random=password is None)
+        return _Secret(clear, result, is_random=is_random)
 
+    # Drawn here: a thread of the pool would open a database connection of its own to read parameters.
+    clear = [random_password() if password is None else password for password in given]
+    random = [password is None for password in given]
     if len(given) == 1:
-        return [hashed(given[0])]
+        return [hashed(clear[0], random[0])]
     with ThreadPoolExecutor() as pool:
-        return list(pool.map(hashed, given))
+        return list(pool.map(hashed, clear, random))
 
 
 def _canonical_spec(spec: AccountSpec, position: int, refusals: Refusals) -> AccountSpec:
@@ -208,6 +220,7 @@ def _canonical_spec(spec: AccountSpec, position: int, refusals: Refusals) -> Acc
         spec,
         username=_canonical_login(spec.username, position, refusals),
         mailbox=mailbox,
+        administers=_canonical_administered(spec.administers, position, refusals),
         secondary_email=spec.secondary_email.strip(),
         phone_number=spec.phone_number.strip(),
     )
@@ -237,6 +250,15 @@ def _canonical_senders(texts: Iterable[str], position: int, refusals: Refusals) 
     return tuple(dict.fromkeys(address for address in canonical if address))
 
 
+def _canonical_administered(names: Iterable[str], position: int, refusals: Refusals) -> tuple[str, ...]:
+    canonical = (
+        grammatical(canonical_domain, name, refusals, position, "administers")
+        for name in names
+        if name.strip()
+    )
+    return tuple(dict.fromkeys(name for name in canonical if name))
+
+
 def _domain_names(drafts: Sequence[AccountSpec]) -> set[str]:
     """Domains that a batch touches: those of the mailboxes, and those to administer."""
     addresses = [draft.mailbox.address for draft in drafts if draft.mailbox and draft.mailbox.address]
@@ -246,19 +268,19 @@ def _domain_names(drafts: Sequence[AccountSpec]) -> set[str]:
 
 
 def _check_names(drafts: Sequence[AccountSpec], domains: dict[str, Domain], refusals: Refusals) -> None:
-    """Login names and addresses are free, belong together, and lie in a domain that the actor sees."""
-    names = [draft.username for draft in drafts]
+    """Login names and addresses are free and belong together; addresses lie in a domain that the actor sees.
+
+    Nobody signs in to the panel under the address of somebody else's mailbox.
+    """
     addresses = [draft.mailbox.address if draft.mailbox else "" for draft in drafts]
-    taken = set(User.objects.filter(username__in=names).values_list("username", flat=True))
-    boxes = set(
-        Mailbox.objects.filter(user__email__in=[a for a in addresses if a]).values_list(
-            "user__email", flat=True
-        )
-    )
+    own = [{draft.username, address} - {""} for draft, address in zip(drafts, addresses, strict=True)]
+    repeated = duplicates(name for names in own for name in names)
+    asked = set().union(*own)
+    taken = set(User.objects.filter(username__in=asked).values_list("username", flat=True))
+    boxes = set(Mailbox.objects.filter(user__email__in=asked).values_list("user__email", flat=True))
     aliases = set(
         Alias.objects.filter(address__in=[a for a in addresses if a]).values_list("address", flat=True)
     )
-    repeated = duplicates(names) | duplicates(addresses)
     for position, (draft, address) in enumerate(zip(drafts, addresses, strict=True)):
         name = draft.username
         if name and name in repeated:
@@ -268,32 +290,53 @@ def _check_names(drafts: Sequence[AccountSpec], domains: dict[str, Domain], refu
                 "repeated",
                 _("“%(name)s” is asked for more than once.") % {"name": name},
             )
-        elif name in taken and name != address:
+        elif (name in taken or name in boxes) and name != address:
             refusals.add(
                 position, "username", "name_taken", _("The user name “%(name)s” is taken.") % {"name": name}
             )
-        if draft.role is Role.SIMPLE_USER and draft.mailbox is None:
-            message = _("A simple user needs a mailbox. Enter its address.")
-            refusals.add(position, "address", "mailbox_needed", message)
-        elif draft.role is Role.SIMPLE_USER and name and address and name != address:
-            message = _("A simple user signs in with the address of his mailbox.")
-            refusals.add(position, "username", "name_is_not_address", message)
+        _check_simple_user(draft, address, refusals, position)
         if not address:
             continue
         shown = {"address": address}
         if (domain := split_address(address)[1]) not in domains:
             refuse_unknown_domain(refusals, position, "address", domain)
-        elif address in boxes or (address in taken and name == address):
-            message = _("The mailbox “%(address)s” exists already. Choose another address.") % shown
-            refusals.add(position, "address", "address_taken", message)
+        elif address in boxes or address in taken:
+            message = _("The mailbox “%(address)s” exists already. Choose another address.")
+            refusals.add(position, "address", "address_taken", message % shown)
         elif address in aliases:
-            message = (
-                _("“%(address)s” is an alias already. Choose another address, or delete the alias.") % shown
-            )
-            refusals.add(position, "address", "address_taken", message)
+            message = _("“%(address)s” is an alias already. Choose another address, or delete the alias.")
+            refusals.add(position, "address", "address_taken", message % shown)
         elif address in repeated and name != address:
-            message = _("“%(address)s” is asked for more than once.") % shown
-            refusals.add(position, "address", "repeated", message)
+            message = _("“%(address)s” is asked for more than once.")
+            refusals.add(position, "address", "repeated", message % shown)
+
+
+def _check_simple_user(draft: AccountSpec, address: str, refusals: Refusals, position: int) -> None:
+    if draft.role is not Role.SIMPLE_USER:
+        return
+    if draft.mailbox is None:
+        message = _("A simple user needs a mailbox. Enter its address.")
+        refusals.add(position, "address", "mailbox_needed", message)
+    elif draft.username and address and draft.username != address:
+        message = _("A simple user signs in with the address of his mailbox.")
+        refusals.add(position, "username", "name_is_not_address", message)
+
+
+def _check_foreign_names(actor: Actor, drafts: Sequence[AccountSpec], refusals: Refusals) -> None:
+    """Neither login names nor sender addresses reach into domains of others."""
+    logins = [draft.username if draft.mailbox is None else "" for draft in drafts]
+    senders = [draft.mailbox.sender_addresses if draft.mailbox else () for draft in drafts]
+    used = chain(logins, chain.from_iterable(senders))
+    foreign = foreign_names(actor, {split_address(each)[1] for each in used if "@" in each})
+    for position, (login, addresses) in enumerate(zip(logins, senders, strict=True)):
+        if (name := login.partition("@")[2]) in foreign:
+            refuse_foreign_name(refusals, position, "username", name)
+        _check_senders(addresses, foreign, refusals, position)
+
+
+def _check_senders(addresses: Iterable[str], foreign: set[str], refusals: Refusals, position: int) -> None:
+    for name in sorted({split_address(address)[1] for address in addresses} & foreign):
+        refuse_foreign_name(refusals, position, "sender_addresses", name)
 
 
 def _check_role(actor: Actor, role: Role, refusals: Refusals, position: int) -> None:
@@ -423,7 +466,11 @@ class _Draft:
     account: Account
     mailbox: Mailbox | None
     changed: list[str]
+    # Before the change: sender addresses, and administered domains that the actor sees.
+    present_senders: dict[str, int]
+    present_domains: set[str]
     sender_addresses: tuple[str, ...] | None = None
+    administers: tuple[str, ...] | None = None
 
 
 def update_accounts(actor: Actor, /, changes: Sequence[AccountChange]) -> list[Account]:
@@ -448,38 +495,49 @@ def _update_accounts(
 ) -> list[Account]:
     refusals = Refusals()
     ids = [change.account.pk for change in changes]
-    mailboxes = {box.user_id: box for box in Mailbox.objects.filter(user__in=ids).select_related("domain")}
-    named = {name for c in changes if not isinstance(c.administers, Unset) for name in c.administers}
-    domains = lock_domains(actor, names=named) if named else {}
-    lock_domains(actor, ids=[box.domain_id for box in mailboxes.values()])
+    administered = {
+        position: _canonical_administered(change.administers, position, refusals)
+        for position, change in enumerate(changes)
+        if not isinstance(change.administers, Unset)
+    }
+    domains = lock_domains(
+        actor,
+        names=set(chain.from_iterable(administered.values())),
+        ids=Mailbox.objects.filter(user__in=ids).values_list("domain_id", flat=True),
+    )
     accounts = _locked_accounts(actor, ids)
-    drafts = []
+    mailboxes = {
+        box.user_id: box for box in Mailbox.objects.filter(user__in=accounts).select_related("domain")
+    }
+    drafts: dict[int, _Draft] = {}
     for position, (change, secret) in enumerate(zip(changes, secrets, strict=True)):
         account = accounts.get(change.account.pk)
         if account is None:
             refusals.add(position, "", "gone", _("This account does not exist any more."))
             continue
         draft = _draft(change, account, mailboxes.get(account.pk))
+        draft.administers = administered.get(position)
         _check_change(actor, draft, domains, refusals, position)
         if secret is not None:
             _check_secret(account, secret, refusals, position)
             account.password = secret.hashed
             draft.changed.append("password")
-        drafts.append(draft)
+        drafts[position] = draft
+    _load_present(actor, list(drafts.values()))
+    _check_new_senders(actor, drafts, refusals)
     _check_super_admins_remain(drafts, refusals)
     refusals.raise_if_any()
-    _save_changes(drafts, domains)
+    _save_changes(list(drafts.values()), domains)
     keys = publication.keys_of_mailboxes([box.pk for box in mailboxes.values()])
-    _replace_senders(drafts, keys)
-    publication.publish(keys)
-    for draft in drafts:
+    publication.publish(keys | _replace_senders(list(drafts.values())))
+    for draft in drafts.values():
         if draft.changed:
             record(
                 draft.account,
                 changed=draft.changed,
                 versions=[v for v in (draft.account, draft.mailbox) if v],
             )
-    return [draft.account for draft in drafts]
+    return [draft.account for draft in drafts.values()]
 
 
 def _locked_accounts(actor: Actor, ids: Sequence[int]) -> dict[int, Account]:
@@ -488,7 +546,35 @@ def _locked_accounts(actor: Actor, ids: Sequence[int]) -> dict[int, Account]:
     accounts = {a.pk: a for a in visible.select_for_update().order_by("pk")}
     if not all(policies.may_edit_account(actor, account) for account in accounts.values()):
         raise PermissionDenied
+    if any(account.role == Role.SUPER_ADMIN for account in accounts.values()):
+        # Two of them acting on each other must not both succeed: the count below holds until the end.
+        list(User.objects.super_admins().select_for_update().order_by("pk").values_list("pk"))
     return accounts
+
+
+def _load_present(actor: Actor, drafts: Sequence[_Draft]) -> None:
+    """What the changes replace: sender addresses, and administered domains that the actor sees."""
+    boxes = {d.mailbox.pk: d for d in drafts if d.mailbox is not None and d.sender_addresses is not None}
+    if boxes:
+        for row in SenderAddress.objects.filter(mailbox__in=boxes):
+            boxes[row.mailbox_id].present_senders[row.address] = row.pk
+    people = {draft.account.pk: draft for draft in drafts if draft.administers is not None}
+    if people:
+        through = Domain.administrators.through.objects.filter(user_id__in=people)
+        visible = through.filter(domain__in=Domain.objects.visible_to(actor))
+        for user_id, name in visible.values_list("user_id", "domain__name"):
+            people[user_id].present_domains.add(name)
+
+
+def _check_new_senders(actor: Actor, drafts: dict[int, _Draft], refusals: Refusals) -> None:
+    """New sender addresses do not reach into domains of others; what somebody else allowed may stay."""
+    new = {
+        position: [each for each in draft.sender_addresses or () if each not in draft.present_senders]
+        for position, draft in drafts.items()
+    }
+    foreign = foreign_names(actor, {split_address(each)[1] for each in chain.from_iterable(new.values())})
+    for position, addresses in new.items():
+        _check_senders(addresses, foreign, refusals, position)
 
 
 def _draft(change: AccountChange, account: Account, mailbox: Mailbox | None) -> _Draft:
@@ -505,7 +591,7 @@ def _draft(change: AccountChange, account: Account, mailbox: Mailbox | None) -> 
         if (quota, follows) != (mailbox.quota, mailbox.use_domain_quota):
             mailbox.quota, mailbox.use_domain_quota = quota, follows
             changed.append("quota")
-    return _Draft(change, account, mailbox, changed)
+    return _Draft(change, account, mailbox, changed, {}, set())
 
 
 def _check_change(
@@ -525,8 +611,8 @@ def _check_change(
         message = _("You cannot disable your own account; ask another administrator.")
         refusals.add(position, "is_active", "not_yourself", message)
     _check_profile(account, refusals, position)
-    if not isinstance(change.administers, Unset):
-        _check_administered(Role(account.role), change.administers, domains, refusals, position)
+    if draft.administers is not None:
+        _check_administered(Role(account.role), draft.administers, domains, refusals, position)
     wants_mailbox = [
         field for field in ("quota", "sender_addresses") if not isinstance(getattr(change, field), Unset)
     ]
@@ -539,21 +625,25 @@ def _check_change(
         draft.sender_addresses = _canonical_senders(change.sender_addresses, position, refusals)
 
 
-def _check_super_admins_remain(drafts: Sequence[_Draft], refusals: Refusals) -> None:
+def _check_super_admins_remain(drafts: dict[int, _Draft], refusals: Refusals) -> None:
     """Somebody must be able to do everything."""
-    losing = [
-        (position, draft)
-        for position, draft in enumerate(drafts)
+    losing = {
+        position: draft.account.pk
+        for position, draft in drafts.items()
         if {"role", "is_active"} & set(draft.changed)
         and (draft.account.role != Role.SUPER_ADMIN or not draft.account.is_active)
-    ]
-    if not losing:
-        return
-    others = User.objects.active().super_admins().exclude(pk__in=[draft.account.pk for _p, draft in losing])
-    if not others.exists():
-        position, _draft_ = losing[0]
-        message = _("This is the last active super administrator. Appoint another one first.")
-        refusals.add(position, "role", "last_super_admin", message)
+    }
+    if losing and not _super_admins_without(losing.values()):
+        _refuse_last_super_admin(refusals, min(losing), "role")
+
+
+def _super_admins_without(ids: Iterable[int]) -> bool:
+    return User.objects.active().super_admins().exclude(pk__in=list(ids)).exists()
+
+
+def _refuse_last_super_admin(refusals: Refusals, position: int, field_name: str) -> None:
+    message = _("This is the last active super administrator. Appoint another one first.")
+    refusals.add(position, field_name, "last_super_admin", message)
 
 
 def _save_changes(drafts: Sequence[_Draft], domains: dict[str, Domain]) -> None:
@@ -566,28 +656,45 @@ def _save_changes(drafts: Sequence[_Draft], domains: dict[str, Domain]) -> None:
     through = Domain.administrators.through
     demoted = [d.account.pk for d in drafts if "role" in d.changed and not Role(d.account.role).administers]
     through.objects.filter(user_id__in=demoted).delete()
+    lost = {
+        (draft.account.pk, name)
+        for draft in drafts
+        if draft.administers is not None
+        for name in draft.present_domains.difference(draft.administers)
+    }
+    if lost:
+        rows = through.objects.filter(
+            user_id__in={pk for pk, _name in lost}, domain__name__in={name for _pk, name in lost}
+        )
+        pairs = rows.values_list("pk", "user_id", "domain__name")
+        through.objects.filter(pk__in=[pk for pk, *pair in pairs if tuple(pair) in lost]).delete()
+    new = [
+        (d.account.pk, [name for name in d.administers or () if name not in d.present_domains])
+        for d in drafts
+    ]
+    _grant(new, domains)
+    for draft, (_pk, names) in zip(drafts, new, strict=True):
+        if names or any(pk == draft.account.pk for pk, _name in lost):
+            draft.changed.append("administers")
+
+
+def _replace_senders(drafts: Sequence[_Draft]) -> publication.Keys:
+    """Bring the sender addresses up to date; keys of the new and the lost ones."""
+    keys = publication.Keys()
+    gone: list[int] = []
+    new: list[SenderAddress] = []
     for draft in drafts:
-        names = draft.change.administers
-        if not isinstance(names, Unset):
-            present = set(draft.account.administered_domains.values_list("name", flat=True))
-            through.objects.filter(user_id=draft.account.pk, domain__name__in=present - set(names)).delete()
-            _grant([(draft.account.pk, sorted(set(names) - present))], domains)
-            draft.changed += ["administers"] if present != set(names) else []
-
-
-def _replace_senders(drafts: Sequence[_Draft], keys: publication.Keys) -> None:
-    """Bring the sender addresses up to date; new and lost ones join *keys*."""
-    wanted = {d.mailbox.pk: d for d in drafts if d.mailbox is not None and d.sender_addresses is not None}
-    rows = list(SenderAddress.objects.filter(mailbox__in=wanted)) if wanted else []
-    present = {(row.mailbox_id, row.address): row.pk for row in rows}
-    target = {(pk, address) for pk, draft in wanted.items() for address in draft.sender_addresses or ()}
-    gone = [pk for pair, pk in present.items() if pair not in target]
-    new = sorted(target - present.keys())
+        if draft.mailbox is None or draft.sender_addresses is None:
+            continue
+        lost = draft.present_senders.keys() - set(draft.sender_addresses)
+        added = [each for each in draft.sender_addresses if each not in draft.present_senders]
+        gone += [draft.present_senders[address] for address in lost]
+        new += [SenderAddress(mailbox=draft.mailbox, address=address) for address in added]
+        keys.addresses.update(lost, added)
+        draft.changed += ["sender_addresses"] if lost or added else []
     SenderAddress.objects.filter(pk__in=gone).delete()
-    SenderAddress.objects.bulk_create(SenderAddress(mailbox_id=pk, address=address) for pk, address in new)
-    for pk, address in {*target, *present} - {pair for pair in target if pair in present}:
-        keys.addresses.add(address)
-        wanted[pk].changed.append("sender_addresses")
+    SenderAddress.objects.bulk_create(new)
+    return keys
 
 
 # --- delete ----------------------------------------------------------------------------------------------------
@@ -602,15 +709,18 @@ def delete_accounts(actor: Actor, /, accounts: Sequence[Account]) -> None:
     """
     refusals = Refusals()
     ids = [account.pk for account in accounts]
-    boxes = list(Mailbox.objects.filter(user__in=ids).select_related("user", "domain"))
-    lock_domains(actor, ids=[box.domain_id for box in boxes])
+    lock_domains(actor, ids=Mailbox.objects.filter(user__in=ids).values_list("domain_id", flat=True))
     stored = _locked_accounts(actor, ids)
+    boxes = list(Mailbox.objects.filter(user__in=stored).select_related("user", "domain"))
     for position, account in enumerate(accounts):
         if account.pk not in stored:
             refusals.add(position, "", "gone", _("This account does not exist any more."))
         elif account.pk == actor.pk:
             message = _("You cannot delete your own account; ask another administrator.")
             refusals.add(position, "", "not_yourself", message)
+    doomed = [position for position, each in enumerate(accounts) if each.role == Role.SUPER_ADMIN]
+    if doomed and not _super_admins_without(stored):
+        _refuse_last_super_admin(refusals, doomed[0], "")
     refusals.raise_if_any()
     keys = publication.keys_of_mailboxes([box.pk for box in boxes])
     keys |= _remove_mailboxes(boxes)
@@ -640,7 +750,11 @@ def _remove_mailboxes(boxes: Sequence[Mailbox]) -> publication.Keys:
 
 def _pass_on(actor: Actor, accounts: dict[int, Account]) -> None:
     """What deleted accounts own goes to their owners; to the actor where the owner is deleted too."""
-    for account in accounts.values():
-        heir = account.owner_id if account.owner_id not in accounts else None
-        Domain.objects.filter(owner=account.pk).update(owner=heir or actor.pk)
-        User.objects.filter(owner=account.pk).exclude(pk__in=accounts).update(owner=heir or actor.pk)
+    heirs = {
+        pk: actor.pk if account.owner_id is None or account.owner_id in accounts else account.owner_id
+        for pk, account in accounts.items()
+    }
+    heir = Case(*(When(owner=pk, then=Value(heir)) for pk, heir in heirs.items()))
+    if heirs:
+        Domain.objects.filter(owner__in=heirs).update(owner=heir)
+        User.objects.filter(owner__in=heirs).exclude(pk__in=heirs).update(owner=heir)

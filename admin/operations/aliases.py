@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
+from unicodedata import category
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -82,7 +84,8 @@ def create_aliases(actor: Actor, /, specs: Sequence[AliasSpec]) -> list[Alias]:
     local.announce(draft.address for draft in drafts)
     for position, draft in enumerate(drafts):
         _check_recipients(draft.address, draft.recipients, local, mailboxes, refusals, position)
-    _check_loops([(position, draft.address, draft.recipients) for position, draft in enumerate(drafts)], refusals)
+    ways = [(position, draft.address, draft.recipients) for position, draft in enumerate(drafts)]
+    _check_loops(ways, local, refusals)
     refusals.raise_if_any()
     aliases = Alias.objects.bulk_create(
         Alias(
@@ -185,7 +188,7 @@ def _check_details(
     if len(details.description) > MAX_DESCRIPTION:
         message = _("A description has at most %(limit)d characters.") % {"limit": MAX_DESCRIPTION}
         refusals.add(position, "description", "description_too_long", message)
-    if not "".join(details.description.split()).replace(" ", "").isprintable():
+    if any(category(each) in {"Cc", "Cs"} and each not in "\t\n\r" for each in details.description):
         message = _("This contains an invisible character; remove it.")
         refusals.add(position, "description", "hidden_character", message)
     if details.expire_at is None:
@@ -236,10 +239,13 @@ class _LocalAddresses:
         """True for an address in a local domain that nobody has."""
         if _domain_of(recipient) not in self.domains:
             return False
-        return not any(
-            address in self.mailboxes or address in self.aliases
-            for address in (recipient, without_extension(recipient))
-        )
+        holder = self.holder(recipient)
+        return holder not in self.mailboxes and holder not in self.aliases
+
+    def holder(self, recipient: str) -> str:
+        """The local address that takes mail for a recipient, else the recipient itself."""
+        both = (recipient, without_extension(recipient))
+        return next((each for each in both if each in self.mailboxes or each in self.aliases), recipient)
 
     def links(self, recipient: str, *, alias_address: str) -> dict[str, int | None]:
         """Foreign keys of a recipient: its mailbox, else its alias; a forward's own copy is the mailbox."""
@@ -276,13 +282,14 @@ def _check_recipients(
             refusals.add(position, "recipients", "unknown_recipient", message)
 
 
-def _check_loops(ways: Sequence[tuple[int, str, Sequence[str]]], refusals: Refusals) -> None:
+def _check_loops(
+    ways: Sequence[tuple[int, str, Sequence[str]]], local: _LocalAddresses, refusals: Refusals
+) -> None:
     """Refuse (position, address, recipients) from which mail comes back to the address.
 
     A mailbox that keeps a copy ends the way, as it does in Postfix.
     """
-    graph = {address: {address_ for r in recipients for address_ in (r, without_extension(r))}
-             for _position, address, recipients in ways}
+    graph = {address: set(map(local.holder, recipients)) for _position, address, recipients in ways}
     _follow(graph)
     for position, address, _recipients in ways:
         if address not in graph[address] and address in _reached(address, graph):
@@ -292,7 +299,7 @@ def _check_loops(ways: Sequence[tuple[int, str, Sequence[str]]], refusals: Refus
 
 def _follow(graph: dict[str, set[str]]) -> None:
     """Add where the recipients in *graph* lead; one query per step of the longest way."""
-    front = set().union(*graph.values()) - graph.keys()
+    front = set(chain.from_iterable(graph.values())) - graph.keys()
     while front:
         graph |= {address: set() for address in front}
         rows = AliasRecipient.objects.filter(alias__address__in=front)
@@ -300,7 +307,7 @@ def _follow(graph: dict[str, set[str]]) -> None:
             "alias__address", "target_alias__address", "mailbox__user__email"
         ):
             graph[address].update(target for target in targets if target)
-        front = set().union(*(graph[address] for address in front)) - graph.keys()
+        front = set(chain.from_iterable(graph[address] for address in front)) - graph.keys()
 
 
 def _reached(start: str, graph: dict[str, set[str]]) -> set[str]:
@@ -367,9 +374,12 @@ def update_aliases(actor: Actor, /, changes: Sequence[AliasChange]) -> list[Alia
         if (alias := stored.get(changes[position].alias.pk)) is not None:
             wanted[alias.pk] = recipients
             _check_recipients(alias.address, recipients, local, forwards, refusals, position)
-    ways = [(position, stored[changes[position].alias.pk].address, recipients)
-            for position, recipients in canonical.items() if changes[position].alias.pk in stored]
-    _check_loops(ways, refusals)
+    ways = [
+        (position, stored[pk].address, recipients)
+        for position, recipients in canonical.items()
+        if (pk := changes[position].alias.pk) in stored
+    ]
+    _check_loops(ways, local, refusals)
     refusals.raise_if_any()
     gone = [row for pk, rs in wanted.items() for address, row in present[pk].items() if address not in rs]
     new = [(stored[pk], [r for r in rs if r not in present[pk]]) for pk, rs in wanted.items()]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Count, OuterRef, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
@@ -246,15 +246,19 @@ def update_domains(actor: Actor, /, changes: Sequence[DomainChange]) -> list[Dom
     for alias in DomainAlias.objects.filter(target__in=locked):
         present[alias.target_id][alias.name] = alias
     drafts = []
+    new_names: list[tuple[str, ...]] = []
     for position, change in enumerate(changes):
+        new_names.append(())
         if change.domain.pk not in locked:
             refusals.add(position, "", "gone", _("This domain does not exist any more."))
             continue
         domain = locked[change.domain.pk]
         drafts.append(_draft_change(change, domain, present[domain.pk], position, refusals))
-    _check_names(actor, [("", *draft.new_aliases) for draft in drafts], refusals)
+        new_names[position] = ("", *drafts[-1].new_aliases)
+    _check_names(actor, new_names, refusals)
     refusals.raise_if_any()
-    return [_apply(draft) for draft in drafts]
+    _apply(drafts)
+    return [draft.domain for draft in drafts]
 
 
 def update_domain(actor: Actor, /, domain: Domain, **values: Any) -> Domain:
@@ -282,27 +286,36 @@ def _draft_change(
     return _Draft(domain, changed, present, aliases)
 
 
-def _apply(draft: _Draft) -> Domain:
-    """Write one checked change and publish what it touches."""
-    domain, changed = draft.domain, draft.changed
-    new = _save_domain_aliases([DomainAlias(name=name, target=domain) for name in draft.new_aliases])
-    lost = draft.lost_aliases
+def _apply(drafts: Sequence[_Draft]) -> None:
+    """Write the checked changes and publish what they touch."""
+    new = _save_domain_aliases(
+        [DomainAlias(name=name, target=draft.domain) for draft in drafts for name in draft.new_aliases]
+    )
+    lost = [alias for draft in drafts for alias in draft.lost_aliases]
     _remove_domain_aliases(lost)
-    changed += ["aliases"] if new or lost else []
-    if not changed:
-        return domain
-    domain.last_modification = timezone.now()
-    domain.save(update_fields=[*_PLAIN_FIELDS, "last_modification"])
+    for draft in drafts:
+        draft.changed += ["aliases"] if draft.new_aliases or draft.lost_aliases else []
+    altered = [draft for draft in drafts if draft.changed]
+    for draft in altered:
+        draft.domain.last_modification = timezone.now()
+    Domain.objects.bulk_update([draft.domain for draft in altered], [*_PLAIN_FIELDS, "last_modification"])
     keys = publication.keys_of_names(alias.name for alias in (*new, *lost))
-    if "default_mailbox_quota" in changed:
-        followers = Mailbox.objects.filter(domain=domain, use_domain_quota=True)
-        followers.update(quota=domain.default_mailbox_quota)
-        keys |= publication.Keys(addresses=set(followers.values_list("user__email", flat=True)))
-    if "enabled" in changed:
-        keys |= publication.keys_of_domains([domain.pk])
+    keys |= _follow_defaults([d.domain.pk for d in altered if "default_mailbox_quota" in d.changed])
+    if switched := [draft.domain.pk for draft in altered if "enabled" in draft.changed]:
+        keys |= publication.keys_of_domains(switched)
     publication.publish(keys)
-    record(domain, changed=changed)
-    return domain
+    for draft in altered:
+        record(draft.domain, changed=draft.changed)
+
+
+def _follow_defaults(ids: Sequence[int]) -> publication.Keys:
+    """Give the mailboxes that follow the default quota of their domains its new value."""
+    if not ids:
+        return publication.Keys()
+    followers = Mailbox.objects.filter(domain__in=ids, use_domain_quota=True)
+    default = Domain.objects.filter(pk=OuterRef("domain_id")).values("default_mailbox_quota")
+    followers.update(quota=Subquery(default))
+    return publication.Keys(addresses=set(followers.values_list("user__email", flat=True)))
 
 
 def _remove_domain_aliases(aliases: Sequence[DomainAlias]) -> None:

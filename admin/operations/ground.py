@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from admin.models import Domain
+from admin.models import Domain, DomainName
 from admin.models.domain import MAX_QUOTA_MB
 from core.addresses import AddressError
 
@@ -41,6 +41,23 @@ def lock_domains(actor: Actor, *, names: Iterable[str] = (), ids: Iterable[int] 
     visible = Domain.objects.visible_to(actor).filter(pk__in=[domain.pk for domain in locked])
     in_sight = set(visible.values_list("pk", flat=True))
     return {domain.name: domain for domain in locked if domain.pk in in_sight}
+
+
+def foreign_names(actor: Actor, names: Iterable[str]) -> set[str]:
+    """Those of *names* that are domains or domain aliases of this server, but not for *actor*."""
+    wanted = set(names)
+    if actor.is_super or not wanted:
+        return set()
+    visible = Domain.objects.visible_to(actor)
+    his_own = Q(domain__in=visible) | Q(alias__target__in=visible)
+    taken = DomainName.objects.filter(name__in=wanted)
+    return set(taken.exclude(his_own).values_list("name", flat=True))
+
+
+def refuse_foreign_name(refusals: Refusals, position: int, field: str, name: str) -> None:
+    """Only who administers a domain says who signs in or sends under its name."""
+    message = _("“%(name)s” is a domain of somebody else on this server.") % {"name": name}
+    refusals.add(position, field, "domain_not_yours", message)
 
 
 def grammatical(

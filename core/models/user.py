@@ -108,9 +108,9 @@ class User(AbstractBaseUser):
 
     is_superuser = is_staff
 
-    def check_password(self, raw_password: str) -> bool:
+    def check_password(self, raw_password: str | None) -> bool:
         """Compare with the stored hash; the hash itself is upgraded at sign-in, not here."""
-        return passwords.verify_password(raw_password, self.password)
+        return raw_password is not None and passwords.verify_password(raw_password, self.password)
 
     def set_password(self, raw_password: str | None) -> None:
         """Store the hash of *raw_password* in the preferred scheme; None makes the account unable to sign in."""

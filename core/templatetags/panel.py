@@ -109,9 +109,18 @@ def storage_stat(
 
 
 @register.inclusion_tag("components/sort_header.html", takes_context=True, name="sort_link")
-def sort_link(context: Context, key: str, label: str, css_class: str = "") -> dict[str, object]:
-    """The ``<th>`` of a column that sorts: first click ascending, second descending; page starts over."""
-    current = str(context.get("sort") or "")
+def sort_link(
+    context: Context,
+    key: str,
+    label: str,
+    css_class: str = "",
+    default: bool = False,  # noqa: FBT001, FBT002  template tags take keywords only by convention
+) -> dict[str, object]:
+    """The ``<th>`` of a column that sorts: first click ascending, second descending; page starts over.
+
+    *default* marks the column that orders the list while the URL says nothing.
+    """
+    current = str(context.get("sort") or (key if default else ""))
     direction = "" if current.lstrip("-") != key else "descending" if current.startswith("-") else "ascending"
     return {
         "request": context.get("request"),
@@ -153,7 +162,7 @@ def card(  # the parameters are those of components/card.html
     action_url: str = "",
     action_label: str = "",
     action_icon: str = "",
-    flush: bool = False,  # noqa: FBT001, FBT002 - template tags take keywords only by convention
+    flush: bool = False,  # noqa: FBT001, FBT002  template tags take keywords only by convention
 ) -> SafeString:
     """A surface with a heading around *content*."""
     values = {

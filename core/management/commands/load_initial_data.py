@@ -14,13 +14,10 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from core import passwords
+from core.checks import DEVELOPMENT_ADMIN, DEVELOPMENT_PASSWORD
 from core.commands import PanelCommand
 from core.models import User
 from core.roles import Role
-
-# The documented pair of a development instance; core/checks.py refuses it elsewhere.
-DEVELOPMENT_PASSWORD = "password"  # noqa: S105  meant to be known, on loopback and in debug mode only
-
 
 class Command(PanelCommand):
     """``load_initial_data [--admin-username NAME] [--admin-password-file FILE]``; does nothing the second time."""
@@ -29,7 +26,7 @@ class Command(PanelCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Name and password of the first account."""
-        parser.add_argument("--admin-username", default="admin", help="login name (default: admin)")
+        parser.add_argument("--admin-username", default=DEVELOPMENT_ADMIN, help="login name (default: admin)")
         parser.add_argument(
             "--admin-password-file",
             help="file whose first line is the password; the variable MODOBOA_ADMIN_PASSWORD works, too "

@@ -37,5 +37,6 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> str | None:
         """Run the chosen one with the options that argparse read."""
-        command = subcommands()[options.pop("subcommand")](stdout=self.stdout._out, stderr=self.stderr._out)
+        command = subcommands()[options.pop("subcommand")]()
+        command.stdout, command.stderr = self.stdout, self.stderr
         return command.execute(**options)

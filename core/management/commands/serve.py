@@ -12,9 +12,8 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import connection
 from django.utils.translation import gettext as _
 
+from core.checks import DEVELOPMENT_PASSWORD, development_password_works
 from core.commands import PanelCommand
-from core.management.commands.load_initial_data import DEVELOPMENT_PASSWORD
-from core.models import User
 
 
 class Command(PanelCommand):
@@ -39,7 +38,6 @@ class Command(PanelCommand):
 
     def _welcome(self, port: int) -> str:
         lines = [_("The panel: http://localhost:%(port)d (this machine only)") % {"port": port}]
-        admin = User.objects.super_admins().filter(username="admin").first()
-        if admin is not None and admin.check_password(DEVELOPMENT_PASSWORD):
+        if development_password_works():
             lines.append(_("Sign in as admin with the password %(password)s.") % {"password": DEVELOPMENT_PASSWORD})
         return "\n".join(lines)

@@ -1,0 +1,108 @@
+"""One account as its page, its form and its owner's first page show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from django.db.models import QuerySet
+
+from admin.models import Account, Alias, Domain, Mailbox, Quota, SenderAddress
+from admin.queries.events import Event, recent_events
+from admin.queries.mail_settings import MailSetting, mail_settings
+from core.roles import Role
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise
+
+    from core.actor import Actor
+    from core.models import User
+
+_ALIASES_SHOWN: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Where mail of a mailbox goes on to."""
+
+    pk: int
+    recipients: list[str]
+    keeps_copy: bool
+
+
+@dataclass(frozen=True)
+class MailboxFacts:
+    """A mailbox, if there is one, with what leads to it and away from it."""
+
+    mailbox: Mailbox | None
+    used_bytes: int
+    aliases: list[Alias]
+    forward: Forward | None
+    mail_settings: list[MailSetting]
+
+
+@dataclass(frozen=True)
+class AccountFacts:
+    """What an account is besides its mailbox."""
+
+    person: Account
+    role_label: _StrOrPromise
+    sender_addresses: list[SenderAddress]
+    domains: list[Domain]
+    events: list[Event]
+
+
+def mailbox_of(user: User) -> Mailbox | None:
+    """The mailbox of an account, with its domain."""
+    return Mailbox.objects.filter(user=user.pk).select_related("domain").first()
+
+
+def own_mailbox(user: User) -> MailboxFacts:
+    """The mailbox as its owner sees it: every address that leads to it is his business."""
+    return _mailbox_facts(mailbox_of(user), Alias.objects.all())
+
+
+def account_mailbox(actor: Actor, account: Account) -> MailboxFacts:
+    """The mailbox as an administrator sees it, with the aliases in his domains."""
+    return _mailbox_facts(mailbox_of(account), Alias.objects.visible_to(actor))
+
+
+def account_facts(actor: Actor, account: Account) -> AccountFacts:
+    """Profile, rights and history of one account."""
+    return AccountFacts(
+        person=account,
+        role_label=Role(account.role).label,
+        sender_addresses=list(SenderAddress.objects.filter(mailbox__user=account.pk).order_by("address")),
+        domains=administered_domains(actor, account),
+        events=recent_events("account", account.pk),
+    )
+
+
+def administered_domains(actor: Actor, account: Account) -> list[Domain]:
+    """Domains that the account administers, as far as *actor* sees them."""
+    return list(Domain.objects.visible_to(actor).filter(administrators=account.pk).order_by("name"))
+
+
+def _mailbox_facts(mailbox: Mailbox | None, aliases: QuerySet[Alias]) -> MailboxFacts:
+    if mailbox is None:
+        return MailboxFacts(None, 0, [], None, [])
+    address = mailbox.full_address
+    leading_here = aliases.filter(recipients__mailbox=mailbox).exclude(address=address).distinct()
+    usage = Quota.objects.filter(username=address).values_list("bytes", flat=True).first()
+    return MailboxFacts(
+        mailbox=mailbox,
+        used_bytes=usage or 0,
+        aliases=list(leading_here.order_by("address")[:_ALIASES_SHOWN]),
+        forward=_forward(aliases, address),
+        mail_settings=mail_settings(address),
+    )
+
+
+def _forward(aliases: QuerySet[Alias], address: str) -> Forward | None:
+    """The alias at the address of the mailbox itself."""
+    alias = aliases.filter(address=address, enabled=True).first()
+    if alias is None:
+        return None
+    recipients = list(alias.recipients.order_by("address").values_list("address", flat=True))
+    others = [recipient for recipient in recipients if recipient != address]
+    return Forward(alias.pk, others, keeps_copy=len(others) < len(recipients))

@@ -1,0 +1,203 @@
+"""Domains as the list and the page of one domain show them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db.models import BigIntegerField, Count, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+from django.utils.formats import number_format
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from admin.models import Account, Alias, Domain, DomainAlias, Mailbox
+from admin.queries import identities
+from admin.queries.events import Event, recent_events
+from admin.queries.listing import Listing, chip, chosen_order, page_at, rows_on
+from admin.queries.searching import containing, search_text
+from admin.queries.usage import used_bytes
+from core.roles import Role
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise
+
+    from core.actor import Actor
+
+_NEWEST: Final = 6
+
+
+@dataclass(slots=True)
+class DomainRow:
+    """A domain with its numbers; quotas in MB, 0 = no limit."""
+
+    pk: int
+    name: str
+    enabled: bool
+    quota: int
+    default_mailbox_quota: int
+    creation: datetime
+    owner: Account | None = None
+    mailbox_count: int = 0
+    alias_count: int = 0
+    used_bytes: int = 0
+    aliases: list[DomainAlias] = field(default_factory=list)
+
+    @property
+    def domain_alias_count(self) -> int:
+        """Further names of the domain."""
+        return len(self.aliases)
+
+
+@dataclass(frozen=True, slots=True)
+class Administrator:
+    """Somebody who looks after a domain; *url* is blank when the reader may not open his page."""
+
+    pk: int
+    username: str
+    full_name: str
+    initials: str
+    role_label: _StrOrPromise
+    url: str
+
+
+# --- list ------------------------------------------------------------------------------------------------------
+
+_SORTS: Final[Mapping[str, Sequence[str]]] = {
+    "name": ("name",),
+    "mailboxes": ("sort_number", "name"),
+    "aliases": ("sort_number", "name"),
+    "storage": ("sort_number", "name"),
+    "quota": ("quota", "name"),
+    "created": ("creation", "name"),
+}
+
+
+def domain_list(actor: Actor, given: Mapping[str, str]) -> Listing[DomainRow]:
+    """One page of the domains that *actor* sees. *given*: q, status, sort, page.
+
+    Orders by name, quota and age read an index or few rows; those by numbers count for every visible domain.
+    """
+    query = search_text(given.get("q", ""))
+    status = chip("status", _("Status"), [("enabled", _("Enabled")), ("disabled", _("Disabled"))], given)
+    found = Domain.objects.visible_to(actor).filter(_named(query))
+    if status.value:
+        found = found.filter(enabled=status.value == "enabled")
+    sort, order = chosen_order(given.get("sort", ""), _SORTS, "name")
+    page = page_at(given.get("page", ""), found.count())
+    domains = rows_on(page, _sortable(found, sort.removeprefix("-")), order)
+    facts = partial(_facts, actor, page.total)
+    return Listing(_rows(domains), page, query, [status], sort, facts)
+
+
+def _named(query: str) -> Q:
+    """The words stand in the name of the domain or in one of its aliases."""
+    if not query:
+        return Q()
+    aliases = DomainAlias.objects.filter(containing(query, exact=("name",)))
+    return containing(query, exact=("name",)) | Q(pk__in=aliases.values("target_id"))
+
+
+def _sortable(found: QuerySet[Domain], key: str) -> QuerySet[Domain]:
+    numbers: dict[str, QuerySet[Any, Any]] = {
+        "mailboxes": Mailbox.objects.annotate(number=Value(1)),
+        "aliases": Alias.objects.annotate(number=Value(1)),
+        "storage": Mailbox.objects.annotate(number=used_bytes("user__email")),
+    }
+    if key not in numbers:
+        return found
+    rows = numbers[key].filter(domain=OuterRef("pk")).order_by().values("domain_id")
+    total = Subquery(rows.annotate(total=Sum("number")).values("total"))
+    return found.annotate(sort_number=Coalesce(total, Value(0), output_field=BigIntegerField()))
+
+
+def _rows(domains: Sequence[Domain]) -> list[DomainRow]:
+    """Numbers for exactly these domains: three queries, however many there are."""
+    rows = {
+        domain.pk: DomainRow(
+            domain.pk,
+            domain.name,
+            domain.enabled,
+            domain.quota,
+            domain.default_mailbox_quota,
+            domain.creation,
+        )
+        for domain in domains
+    }
+    for pk, number, used in (
+        Mailbox.objects.filter(domain__in=rows)
+        .annotate(used=used_bytes("user__email"))
+        .order_by()
+        .values("domain_id")
+        .values_list("domain_id", Count("pk"), Sum("used"))
+    ):
+        rows[pk].mailbox_count, rows[pk].used_bytes = number, int(used)
+    counts = Alias.objects.filter(domain__in=rows).order_by().values("domain_id")
+    for pk, number in counts.values_list("domain_id", Count("pk")):
+        rows[pk].alias_count = number
+    for alias in DomainAlias.objects.filter(target__in=rows).order_by("name"):
+        rows[alias.target_id].aliases.append(alias)
+    return list(rows.values())
+
+
+def _facts(actor: Actor, domains: int) -> str:
+    mailboxes = Mailbox.objects.filter(domain__in=Domain.objects.visible_to(actor)).count()
+    if actor.is_super:
+        mailboxes = Mailbox.objects.count()
+    shown = {"number": number_format(domains, use_l10n=True, force_grouping=True)}
+    words = ngettext("%(number)s domain", "%(number)s domains", domains) % shown
+    shown = {"number": number_format(mailboxes, use_l10n=True, force_grouping=True)}
+    more = ngettext("%(number)s mailbox", "%(number)s mailboxes", mailboxes) % shown
+    return f"{words}, {more}"
+
+
+# --- one domain ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DomainPage:
+    """Context of the page of one domain."""
+
+    domain: DomainRow
+    domain_aliases: list[DomainAlias]
+    administrators: list[Administrator]
+    accounts: list[identities.IdentityRow]
+    events: list[Event]
+
+
+def domain_page(actor: Actor, domain: Domain) -> DomainPage:
+    """Everything about one domain that *actor* sees."""
+    (row,) = _rows([domain])
+    row.owner = Account.objects.filter(pk=domain.owner_id).first()
+    return DomainPage(
+        domain=row,
+        domain_aliases=row.aliases,
+        administrators=_administrators(actor, domain),
+        accounts=identities.newest_in(actor, domain, _NEWEST),
+        events=recent_events("domain", domain.pk),
+    )
+
+
+def _administrators(actor: Actor, domain: Domain) -> list[Administrator]:
+    people = Account.objects.filter(Q(administered_domains=domain) | Q(pk=domain.owner_id)).distinct()
+    people = people.order_by("username")
+    visible = set(
+        Account.objects.visible_to(actor)
+        .filter(pk__in=people.order_by().values("pk"))
+        .values_list("pk", flat=True)
+    )
+    return [
+        Administrator(
+            pk=person.pk,
+            username=person.username,
+            full_name=person.full_name,
+            initials=person.initials,
+            role_label=_("Owner") if person.pk == domain.owner_id else Role(person.role).label,
+            url=reverse("admin:account_detail", args=[person.pk]) if person.pk in visible else "",
+        )
+        for person in people
+    ]

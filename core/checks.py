@@ -1,0 +1,62 @@
+"""System checks: what would make an installation unsafe, said before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
+
+from core.models import User
+
+# The documented pair of a development instance.
+DEVELOPMENT_ADMIN = "admin"
+DEVELOPMENT_PASSWORD = "password"  # noqa: S105  meant to be known, on loopback and in debug mode only
+
+
+@register()
+def app_label_is_ours(**_options: Any) -> Sequence[CheckMessage]:
+    """The documented SQL reads tables named ``admin_…``: Django's own admin cannot be installed beside ours."""
+    if not apps.is_installed("django.contrib.admin"):
+        return []
+    return [
+        Error(
+            "django.contrib.admin is installed, but the label “admin” belongs to the panel.",
+            hint="Remove django.contrib.admin from INSTALLED_APPS.",
+            id="core.E001",
+        )
+    ]
+
+
+@register(deploy=True)
+def development_password_is_gone(**_options: Any) -> Sequence[CheckMessage]:
+    """Outside debug mode nobody signs in with the published pair."""
+    if not development_password_works():
+        return []
+    return [
+        Error(
+            "The account “admin” still has the password of a development instance.",
+            hint="Change it before the panel is reachable.",
+            id="core.E002",
+        )
+    ]
+
+
+def development_password_works() -> bool:
+    """True when the published pair signs in; False as well when the database cannot be asked yet."""
+    try:
+        admin = User.objects.active().filter(username=DEVELOPMENT_ADMIN).first()
+    except DatabaseError:
+        return False
+    return admin is not None and admin.check_password(DEVELOPMENT_PASSWORD)
+
+
+def refuse_development_password() -> None:
+    """Raise :class:`ImproperlyConfigured` when a production server would start with the published pair."""
+    if not settings.DEBUG and development_password_works():
+        msg = "The account “admin” still has the password of a development instance: change it first."
+        raise ImproperlyConfigured(msg)
