@@ -18,7 +18,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
-from admin.models import MailCheck, MailDomain, MailRoute, MailSender, MailUser
+from admin.models import MailCheck, MailDomain, MailRoute, MailSender, MailTransport, MailUser
 
 
 class Engine(StrEnum):
@@ -93,6 +93,10 @@ def _retry(key: str) -> list[str]:
     return [RETRY_ACTION] if pending.exists() else []
 
 
+def _transports(key: str) -> list[str]:
+    return list(MailTransport.objects.filter(address=key).values_list("transport", flat=True))
+
+
 POSTFIX: tuple[Lookup, ...] = (
     Lookup(
         name="domains",
@@ -119,6 +123,13 @@ POSTFIX: tuple[Lookup, ...] = (
         question="Must mail for this address wait? (check_recipient_access)",
         template=f"SELECT '{RETRY_ACTION}' FROM mail_check WHERE address = {{key}} AND action = 'retry'",
         answer=_retry,
+    ),
+    Lookup(
+        name="spliteddomains-transport",
+        # The check above sees what the client typed; this also holds back mail that an alias leads to a mailbox.
+        question="Does mail for this address go another way than the rest of its domain? (transport_maps, first)",
+        template="SELECT transport FROM mail_transport WHERE address = {key}",
+        answer=_transports,
     ),
     # Postfix takes the answer of the first map that has one. This one therefore names everybody who may send from
     # the address, else the own address of one person would hide that another may use it, too.

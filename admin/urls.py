@@ -1,5 +1,25 @@
-"""Addresses of the administration."""
+"""Addresses of the administration. One stem joins URL, name, view, template and operation."""
+
+from django.urls import path
+
+from admin.views import accounts, aliases, domains, identities
 
 app_name = "admin"
 
-urlpatterns: list = []
+urlpatterns = [
+    path("user/", accounts.my_mailbox, name="my_mailbox"),
+    path("admin/domains/", domains.domain_list, name="domain_list"),
+    path("admin/domains/new/", domains.domain_create, name="domain_create"),
+    path("admin/domains/<int:pk>/", domains.domain_detail, name="domain_detail"),
+    path("admin/domains/<int:pk>/edit/", domains.domain_update, name="domain_update"),
+    path("admin/domains/<int:pk>/delete/", domains.domain_delete, name="domain_delete"),
+    path("admin/identities/", identities.identity_list, name="identity_list"),
+    path("admin/accounts/new/", accounts.account_create, name="account_create"),
+    path("admin/accounts/<int:pk>/", accounts.account_detail, name="account_detail"),
+    path("admin/accounts/<int:pk>/edit/", accounts.account_update, name="account_update"),
+    path("admin/accounts/<int:pk>/delete/", accounts.account_delete, name="account_delete"),
+    path("admin/aliases/new/", aliases.alias_create, name="alias_create"),
+    path("admin/aliases/<int:pk>/", aliases.alias_detail, name="alias_detail"),
+    path("admin/aliases/<int:pk>/edit/", aliases.alias_update, name="alias_update"),
+    path("admin/aliases/<int:pk>/delete/", aliases.alias_delete, name="alias_delete"),
+]

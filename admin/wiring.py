@@ -30,6 +30,7 @@ def wire() -> None:
             under=("/admin/accounts/", "/admin/aliases/"),
         )
     )
+    navigation.add_search("admin:identity_list", policies.may_see_identities)
 
 
 def _publish_hash(user: User) -> None:

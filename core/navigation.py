@@ -30,12 +30,19 @@ class Entry:
 
 
 _entries: list[Entry] = []
+_searches: list[tuple[str, Callable[[Actor], bool]]] = []
 
 
 def add(entry: Entry) -> None:
     """Put an entry into the rail, after those that are there."""
     if entry not in _entries:
         _entries.append(entry)
+
+
+def add_search(url_name: str, visible: Callable[[Actor], bool]) -> None:
+    """Offer a list (parameter ``q``) as the search at the top."""
+    if (url_name, visible) not in _searches:
+        _searches.append((url_name, visible))
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
@@ -46,9 +53,11 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "site_host": settings.SITE_HOST,
         "navigation": [],
         "account": None,
+        "search_url": "",
     }
     if actor is not None:
         facts["navigation"] = _groups(actor, request.path)
+        facts["search_url"] = next((reverse(name) for name, visible in _searches if visible(actor)), "")
         facts["account"] = {
             "name": actor.user.full_name or actor.user.username,
             "username": actor.user.username,

@@ -415,10 +415,10 @@ def _set_plain_fields(alias: Alias, change: AliasChange) -> list[str]:
 def _lock_around(aliases: Sequence[Alias], recipients: Iterable[Sequence[str]], actor: Actor) -> None:
     """Lock the domains of *aliases*, of what they deliver to, and of their new *recipients*."""
     rows = AliasRecipient.objects.filter(alias__in=[alias.pk for alias in aliases])
-    pairs = rows.values_list("mailbox__domain", "target_alias__domain")
+    pairs = rows.values_list("mailbox__domain", "target_alias__domain")  # None for outside: nothing to lock
     lock_domains(
         actor,
-        ids={alias.domain_id for alias in aliases} | {pk for pair in pairs for pk in pair if pk is not None},
+        ids={alias.domain_id for alias in aliases}.union(*pairs),
         names={_domain_of(address) for addresses in recipients for address in addresses},
     )
 

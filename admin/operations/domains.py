@@ -196,7 +196,7 @@ def _taken_message(actor: Actor, entry: DomainName) -> Any:
 def _check_quotas(quota: int, default: int, refusals: Refusals, position: int) -> None:
     check_quota(quota, refusals, position, "quota")
     check_quota(default, refusals, position, "default_mailbox_quota")
-    if quota and default > quota:
+    if 0 < quota < default:
         message = _("A mailbox cannot get more than the whole domain (%(quota)d MB).") % {"quota": quota}
         refusals.add(position, "default_mailbox_quota", "default_quota_too_big", message)
 
@@ -351,7 +351,7 @@ def delete_domains(actor: Actor, /, domains: Sequence[Domain]) -> None:
     refusals.raise_if_any()
     ids = list(locked)
     keys = publication.keys_of_domains(ids)
-    remove_aliases(list(Alias.objects.filter(domain__in=ids).values_list("pk", flat=True)))
+    keys |= remove_aliases(list(Alias.objects.filter(domain__in=ids).values_list("pk", flat=True)))
     _remove_domain_aliases(list(DomainAlias.objects.filter(target__in=ids)))
     DomainName.objects.filter(domain__in=ids).delete()
     for domain in locked.values():

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise
 
     from core.actor import Actor
+    from core.models import User
 
 _NEWEST: Final = 6
 
@@ -41,7 +42,7 @@ class DomainRow:
     quota: int
     default_mailbox_quota: int
     creation: datetime
-    owner: Account | None = None
+    owner: User | None = None
     mailbox_count: int = 0
     alias_count: int = 0
     used_bytes: int = 0
@@ -155,6 +156,11 @@ def _facts(actor: Actor, domains: int) -> str:
     return f"{words}, {more}"
 
 
+def names_to_choose(actor: Actor, limit: int) -> list[str]:
+    """The first names for a menu; as many as *limit* mean that there may be more."""
+    return list(Domain.objects.visible_to(actor).order_by("name").values_list("name", flat=True)[:limit])
+
+
 # --- one domain ------------------------------------------------------------------------------------------------
 
 
@@ -172,7 +178,7 @@ class DomainPage:
 def domain_page(actor: Actor, domain: Domain) -> DomainPage:
     """Everything about one domain that *actor* sees."""
     (row,) = _rows([domain])
-    row.owner = Account.objects.filter(pk=domain.owner_id).first()
+    row.owner = domain.owner
     return DomainPage(
         domain=row,
         domain_aliases=row.aliases,

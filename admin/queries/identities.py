@@ -131,7 +131,7 @@ def _domain_filter(actor: Actor, given: Mapping[str, str]) -> Filter:
     return chip("domain", _("Domain"), options, {"domain": wanted})
 
 
-def _accounts(actor: Actor, chosen: Mapping[str, str], query: str) -> QuerySet[Account]:
+def _accounts(actor: Actor, chosen: Mapping[str, str], query: str) -> QuerySet[Any]:
     if chosen["kind"] not in {"", "account"}:
         return Account.objects.none()
     found = Account.objects.visible_to(actor)
@@ -175,7 +175,7 @@ def _is_forward() -> Q:
 
 
 def _in_one_order(
-    accounts: QuerySet[Account], aliases: QuerySet[Alias], sort: str
+    accounts: QuerySet[Any], aliases: QuerySet[Alias], sort: str
 ) -> QuerySet[Any, tuple[Any, ...]]:
     """(key, kind, id) of both, with the column ``second`` where the order needs one."""
     seconds: dict[str, tuple[Any, Any]] = {
@@ -191,12 +191,8 @@ def _in_one_order(
     if sort in seconds:
         columns.append("second")
         of_account["second"], of_alias["second"] = seconds[sort]
-    return (
-        accounts.order_by()
-        .annotate(**of_account)
-        .values_list(*columns)
-        .union(aliases.order_by().annotate(**of_alias).values_list(*columns), all=True)
-    )
+    first: QuerySet[Any, tuple[Any, ...]] = accounts.order_by().annotate(**of_account).values_list(*columns)
+    return first.union(aliases.order_by().annotate(**of_alias).values_list(*columns), all=True)
 
 
 def _constant(kind: _Kind) -> Value:

@@ -123,7 +123,6 @@ def sort_link(
     current = str(context.get("sort") or (key if default else ""))
     direction = "" if current.lstrip("-") != key else "descending" if current.startswith("-") else "ascending"
     return {
-        "request": context.get("request"),
         "label": label,
         "css_class": css_class,
         "direction": direction,

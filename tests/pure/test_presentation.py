@@ -3,7 +3,7 @@
 import pytest
 from django import forms
 from django.http import QueryDict
-from django.template import Context, Template
+from django.template import RequestContext, Template
 from django.test import RequestFactory
 from django.utils import translation
 
@@ -93,7 +93,7 @@ def test_a_quota_column_in_megabytes_is_a_limit_too():
 
 
 def rendered(source: str, url: str = "/domains/", **values: object) -> str:
-    return Template(source).render(Context({"request": RequestFactory().get(url), **values}))
+    return Template(source).render(RequestContext(RequestFactory().get(url), values))
 
 
 def test_a_second_click_on_a_header_turns_the_order_and_starts_on_the_first_page():

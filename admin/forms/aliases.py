@@ -1,0 +1,76 @@
+"""Forms about aliases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from admin.forms.controls import WordListField, address_field
+from admin.models import Alias
+from core.form_rendering import FieldGroup, PanelForm, Switch, ValueListWidget
+
+# What <input type="datetime-local"> shows and sends.
+_INSTANT = "%Y-%m-%dT%H:%M"
+
+
+class AliasUpdateForm(PanelForm):
+    """What can be changed of an alias."""
+
+    more: ClassVar[tuple[FieldGroup, ...]] = (
+        FieldGroup(_("Expiry"), "calendar-event", ("expire_at",)),
+        FieldGroup(_("Description"), "journal-text", ("description",)),
+    )
+
+    recipients = WordListField(
+        label=_("Recipients"),
+        widget=ValueListWidget(item=_("Recipient"), add=_("Add a recipient")),
+        help_text=_("Addresses here or elsewhere, one per line."),
+    )
+    enabled = forms.BooleanField(
+        label=_("Enabled"),
+        required=False,
+        initial=True,
+        widget=Switch,
+        help_text=_("Off: mail to this address is refused."),
+    )
+    expire_at = forms.DateTimeField(
+        label=_("Works until"),
+        required=False,
+        widget=forms.DateTimeInput({"type": "datetime-local"}, format=_INSTANT),
+        input_formats=[_INSTANT, "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d"],
+    )
+    description = forms.CharField(label=_("Description"), required=False, widget=forms.Textarea({"rows": 3}))
+
+    def values(self) -> dict[str, Any]:
+        """What the operation takes."""
+        return self.cleaned_data | {"recipients": tuple(self.cleaned_data["recipients"])}
+
+
+class AliasCreateForm(AliasUpdateForm):
+    """A new alias: its address besides."""
+
+    field_order = ("address",)
+
+    address = forms.Field()
+
+    def __init__(self, *args: Any, domains: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["address"] = address_field(
+            domains,
+            local_required=False,
+            label=_("Address"),
+            help_text=_("Nothing before the “@” makes a catch-all: it takes what nobody else has."),
+        )
+
+
+def alias_values(alias: Alias, recipients: list[str]) -> dict[str, Any]:
+    """Values that the form begins with."""
+    return {
+        "recipients": recipients,
+        "enabled": alias.enabled,
+        "expire_at": alias.expire_at,
+        "description": alias.description,
+    }

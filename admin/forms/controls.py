@@ -1,0 +1,116 @@
+"""Fields that more than one form needs. They read what a person types; what is allowed is the operations' matter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Final
+
+from django import forms
+from django.utils.formats import number_format
+from django.utils.translation import gettext_lazy as _
+
+from core.form_rendering import AddressField, ValueListField
+
+# From so many domains on, an address is typed as a whole: a menu of a thousand names helps nobody.
+MENU_LIMIT: Final = 200
+
+_MB_PER_UNIT: Final = {"": 1, "M": 1, "G": 1024, "T": 1024 * 1024}
+# The French write octets; "i" is the pedant's; the sign and the size are judged by the operation.
+_QUOTA: Final = re.compile(r"(-?[0-9]{1,15})(?:[.,]([0-9]{1,3}))?\s*(?:([MGT])(?:I?[BO])?)?", re.IGNORECASE)
+_SEPARATORS: Final = re.compile(r"[\s,;]+")
+
+
+class QuotaField(forms.CharField):
+    """An amount of storage: ``2 GB``, ``500 MB``, ``1.5 TB``; a number alone is MB. Cleans to whole MB, or None."""
+
+    default_error_messages = {
+        "quota_format": _("Enter a number with its unit, for example 500 MB or 2 GB; 0 means no limit."),
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        attrs = {"autocomplete": "off", "spellcheck": "false"}
+        super().__init__(widget=forms.TextInput(attrs), **kwargs)
+
+    def clean(self, value: Any) -> int | None:
+        """Megabytes; None for a blank."""
+        text = super().clean(value)
+        return megabytes(text, self.error_messages["quota_format"]) if text else None
+
+    def prepare_value(self, value: Any) -> Any:
+        """Stored megabytes in the largest unit that divides them; what was typed stays as it is."""
+        return quota_text(value) if isinstance(value, int) else value
+
+
+def megabytes(text: str, message: Any) -> int:
+    """Whole megabytes; raises :class:`ValidationError` with *message* for what is not an amount."""
+    match = _QUOTA.fullmatch(text.strip())
+    refused = forms.ValidationError(message, code="quota_format")
+    if match is None:
+        raise refused
+    whole, fraction, unit = match.groups()
+    amount = Decimal(f"{whole}.{fraction or 0}") * _MB_PER_UNIT[(unit or "").upper()]
+    rounded = int(amount.to_integral_value(ROUND_HALF_UP))
+    if amount and not rounded:
+        raise refused  # less than a megabyte must not become "no limit"
+    return rounded
+
+
+def quota_text(size: int) -> str:
+    """``2 GB``; 0 stays a plain number."""
+    for unit, factor in (("TB", 1024 * 1024), ("GB", 1024)):
+        if size and size % factor == 0:
+            return f"{number_format(size // factor, use_l10n=False)} {unit}"
+    return f"{size} MB" if size else "0"
+
+
+class WordListField(ValueListField):
+    """Addresses or names, one per line; commas, semicolons and spaces divide lines too."""
+
+    def to_python(self, value: object) -> list[str]:
+        """Words in their order."""
+        return [word for line in super().to_python(value) for word in _SEPARATORS.split(line) if word]
+
+    def validate(self, value: object) -> None:
+        """Whether nothing is enough is said by the operation; ``required`` only marks the label."""
+        del value
+
+
+class NamesField(forms.MultipleChoiceField):
+    """Any of the offered names; a name that was not offered is refused by the operation, in its words."""
+
+    def valid_value(self, value: str) -> bool:
+        """Every text is."""
+        del value
+        return True
+
+
+class LocalAddressField(AddressField):
+    """An address in one of the actor's domains; a domain that was not offered is the operation's to refuse."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fields = (self.fields[0], forms.CharField())
+
+
+def address_field(domains: Sequence[str], *, local_required: bool = True, **kwargs: Any) -> forms.Field:
+    """The control for an address: local part and menu of domains, or one line when there are many domains."""
+    if len(domains) < MENU_LIMIT:
+        return LocalAddressField(domains=domains, local_required=local_required, **kwargs)
+    attrs = {
+        "autocomplete": "off",
+        "autocapitalize": "none",
+        "spellcheck": "false",
+        "inputmode": "email",
+        "placeholder": _("name@example.com"),
+    }
+    return forms.CharField(widget=forms.TextInput(attrs), **kwargs)
+
+
+def names_field(domains: Sequence[str], labels: Iterable[str], **kwargs: Any) -> forms.Field:
+    """The control for several domains: checkboxes, or lines when there are many."""
+    if len(domains) < MENU_LIMIT:
+        choices = list(zip(domains, labels, strict=True))
+        return NamesField(choices=choices, widget=forms.CheckboxSelectMultiple, **kwargs)
+    return WordListField(**kwargs)

@@ -1,0 +1,250 @@
+"""A hosting company in a private PostgreSQL: many mailboxes, and what usually comes with them.
+
+    python bench/data.py [--mailboxes 100000] [--domains 500] [--rebuild]
+
+Prints how long loading took, and proves the published tables that other benchmarks load with SQL: by default the
+project's own derivation must agree with them for a tenth of the domains; with --rebuild it walks everything, finds
+nothing to do, and is then timed on empty tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench import panel
+
+if __name__ == "__main__":
+    panel.enter()
+
+from django.db import connection
+
+from admin import publication
+from admin.models import Domain
+from bench.measuring import Table, heading
+from core import passwords
+from core.actor import Actor, Credential
+from core.models import User
+from core.roles import Role
+
+PASSWORD = "Correct-Horse-7"  # noqa: S105 - nobody's
+PUBLISHED = ("mail_domain", "mail_route", "mail_user", "mail_sender", "mail_transport", "mail_check")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much to load."""
+
+    mailboxes: int
+    domains: int
+
+
+# Choices "one in k" hang on md5 of a number, so every run loads the same rows. The domain of a mailbox changes from
+# row to row: neighbours in a domain are not neighbours on disk, as in a system that grew.
+_SOURCES = """
+CREATE FUNCTION pg_temp.draw(seed text, n bigint) RETURNS bigint LANGUAGE sql IMMUTABLE
+    AS $$ SELECT ('x' || substr(md5(seed || n), 1, 8))::bit(32)::bigint $$;
+
+INSERT INTO admin_domain (name, quota, default_mailbox_quota, enabled, owner_id, creation, last_modification)
+    SELECT substr(md5('domain' || n), 1, 9) || '.example', 0, 1024, n % 50 <> 7, {owner}, now(), now()
+    FROM generate_series(1, {domains}) n;
+INSERT INTO admin_domainalias (name, target_id, enabled, creation, last_modification)
+    SELECT 'www-' || name, id, true, now(), now() FROM admin_domain WHERE id % 10 = 3;
+INSERT INTO admin_domainname (name, domain_id) SELECT name, id FROM admin_domain;
+INSERT INTO admin_domainname (name, alias_id) SELECT name, id FROM admin_domainalias;
+
+CREATE TEMP TABLE person AS
+    SELECT n, d.id AS domain_id, d.name AS domain,
+        (ARRAY['marie','jan','sofia','luca','emma','noah','lea','paul','nina','tom'])[1 + n / {domains} % 10] || '.'
+        || (ARRAY['weber','rossi','novak','dupont','jansen','silva','berg','costa'])[1 + n / {domains} / 10 % 8]
+        || n / {domains} AS local_part
+    FROM generate_series(0, {mailboxes} - 1) n
+    JOIN (SELECT id, name, row_number() OVER (ORDER BY id) - 1 AS place FROM admin_domain) d
+        ON d.place = n % {domains};
+INSERT INTO core_user (username, email, password, is_active, owner_id, date_joined)
+    SELECT local_part || '@' || domain, local_part || '@' || domain, '{password}', n % 50 <> 11, {owner}, now()
+    FROM person ORDER BY n;
+INSERT INTO admin_mailbox (address, domain_id, user_id, quota, creation, last_modification)
+    SELECT p.local_part, p.domain_id, u.id, 1024, now(), now()
+    FROM person p JOIN core_user u ON u.username = p.local_part || '@' || p.domain ORDER BY p.n;
+INSERT INTO admin_quota (username, bytes, messages)
+    SELECT email, pg_temp.draw('bytes', id) / 4, pg_temp.draw('messages', id) % 20000 FROM core_user WHERE email <> '';
+ANALYZE core_user, admin_mailbox, admin_domain;
+
+CREATE TEMP TABLE place AS
+    SELECT m.id, m.domain_id, d.name AS domain, u.email, row_number() OVER (PARTITION BY m.domain_id ORDER BY m.id) - 1
+        AS nth, count(*) OVER (PARTITION BY m.domain_id) AS many, row_number() OVER (ORDER BY m.id) AS n
+    FROM admin_mailbox m JOIN core_user u ON u.id = m.user_id JOIN admin_domain d ON d.id = m.domain_id;
+CREATE UNIQUE INDEX ON place (domain_id, nth);
+ANALYZE place;
+INSERT INTO admin_alias (address, domain_id, enabled, expire_at, description, creation, last_modification)
+    SELECT 'team' || n || '@' || domain, domain_id, n % 50 <> 17,
+        CASE WHEN n % 100 = 33 THEN now() - interval '1 day' WHEN n % 20 = 5 THEN now() + interval '1 year' END,
+        '', now(), now()
+    FROM place WHERE n % 4 = 1 ORDER BY n;
+INSERT INTO admin_alias (address, domain_id, description, creation, last_modification)
+    SELECT email, domain_id, '', now(), now() FROM place WHERE n % 50 = 22 ORDER BY n;
+INSERT INTO admin_alias (address, domain_id, description, creation, last_modification)
+    SELECT '@' || name, id, '', now(), now() FROM admin_domain WHERE id % 10 = 7;
+-- Two recipients: somebody of the domain, and somebody else there or, one in ten, outside. A forward (an alias of a
+-- mailbox's own address) keeps a copy; a catch-all has one recipient.
+CREATE TEMP TABLE chosen AS
+    SELECT a.id AS alias_id, a.address LIKE '@%' AS catch_all, own.id AS own_id, own.email AS own,
+        one.id AS one_id, one.email AS one, two.id AS two_id, two.email AS two,
+        pg_temp.draw('outside', a.id) % 10 = 0 AS outside
+    FROM admin_alias a
+    LEFT JOIN place own ON own.email = a.address AND own.domain_id = a.domain_id
+    JOIN (SELECT domain_id, max(many) AS many FROM place GROUP BY domain_id) d ON d.domain_id = a.domain_id
+    JOIN place one ON one.domain_id = a.domain_id AND one.nth = pg_temp.draw('one', a.id) % d.many
+    JOIN place two ON two.domain_id = a.domain_id
+        AND two.nth = (pg_temp.draw('one', a.id) % d.many + 1 + pg_temp.draw('two', a.id) % (d.many - 1)) % d.many;
+INSERT INTO modoboa_admin_aliasrecipient (alias_id, address, mailbox_id)
+    SELECT alias_id, coalesce(own, one), coalesce(own_id, one_id) FROM chosen ORDER BY alias_id;
+INSERT INTO modoboa_admin_aliasrecipient (alias_id, address, mailbox_id)
+    SELECT alias_id, CASE WHEN away THEN 'friend' || alias_id || '@elsewhere.example' ELSE two END,
+        CASE WHEN NOT away THEN two_id END
+    FROM (SELECT *, outside OR own IS NOT NULL AS away FROM chosen WHERE NOT catch_all) c ORDER BY alias_id;
+INSERT INTO admin_senderaddress (address, mailbox_id)
+    SELECT CASE WHEN n % 200 = 8 THEN '@' || domain ELSE 'sales' || n || '@' || domain END, id
+    FROM place WHERE n % 20 = 8 ORDER BY n;
+-- A customer of 1 % of the mailboxes changed its name a minute ago.
+INSERT INTO admin_mailboxoperation (kind, mailbox_id, old_address, new_address, source, target, next_attempt_at,
+        created_at, last_error)
+    SELECT 'rename', id, 'old-' || email, email, '', '', now(), now(), '' FROM place WHERE n % 100 = 44 ORDER BY n;
+DROP TABLE person, place, chosen;
+"""
+
+# publication.py in set-based SQL, for what the data above contain. Proven by `agrees`, not by reading.
+_PUBLISH = """
+CREATE TEMP TABLE moving AS SELECT old_address AS address FROM admin_mailboxoperation
+    UNION SELECT new_address FROM admin_mailboxoperation;
+CREATE TEMP TABLE box AS SELECT m.id, u.email, u.is_active AS open, u.password, d.name || '/' || m.address AS home,
+        m.quota FROM admin_mailbox m JOIN core_user u ON u.id = m.user_id
+    JOIN admin_domain d ON d.id = m.domain_id AND d.enabled;
+CREATE TEMP TABLE goal AS SELECT r.alias_id, r.address, coalesce(b.email, '') AS login
+    FROM modoboa_admin_aliasrecipient r LEFT JOIN box b ON b.id = r.mailbox_id AND b.open
+    WHERE r.mailbox_id IS NULL OR b.id IS NOT NULL;
+CREATE TEMP TABLE working AS SELECT a.* FROM admin_alias a JOIN admin_domain d ON d.id = a.domain_id AND d.enabled;
+CREATE INDEX ON box (email); CREATE INDEX ON goal (alias_id); CREATE INDEX ON working (address);
+ANALYZE moving, box, goal, working;
+
+INSERT INTO mail_domain (name, kind, target) SELECT name, 'mailbox', '' FROM admin_domain WHERE enabled;
+INSERT INTO mail_domain (name, kind, target) SELECT a.name, 'alias', d.name FROM admin_domainalias a
+    JOIN admin_domain d ON d.id = a.target_id AND d.enabled WHERE a.enabled;
+CREATE TEMP TABLE onward AS SELECT w.address, g.address AS target, w.expire_at AS expires_at
+    FROM working w JOIN goal g ON g.alias_id = w.id LEFT JOIN box b ON b.email = w.address
+    WHERE w.enabled AND b.open IS NOT FALSE;
+INSERT INTO mail_route (address, target, expires_at)
+    SELECT * FROM (
+        SELECT address, address AS target, NULL::timestamptz
+            FROM (SELECT email AS address FROM box UNION SELECT address FROM working) known
+            WHERE address NOT LIKE '@%' AND address NOT IN (SELECT address FROM onward)
+        UNION ALL SELECT * FROM onward
+        UNION ALL SELECT '@' || name, '@' || target, NULL FROM mail_domain WHERE kind = 'alias'
+    ) route ORDER BY md5(address);
+INSERT INTO mail_user (address, password, home, quota) SELECT email, password, home, quota FROM box
+    WHERE open AND email NOT IN (SELECT address FROM moving) ORDER BY md5(email);
+INSERT INTO mail_sender (address, login, source, expires_at)
+    SELECT email, email, 'mailbox', NULL::timestamptz FROM box WHERE open
+    UNION SELECT w.address, g.login, 'alias', w.expire_at FROM working w JOIN goal g ON g.alias_id = w.id
+        WHERE w.enabled AND g.login NOT IN ('', w.address)
+    UNION SELECT s.address, b.email, 'extra', NULL FROM admin_senderaddress s JOIN box b ON b.id = s.mailbox_id
+        WHERE b.open;
+INSERT INTO mail_check (address, action) SELECT address, 'retry' FROM moving;
+INSERT INTO mail_transport (address, transport) SELECT address, '{retry}' FROM moving;
+DROP TABLE moving, box, goal, working, onward;
+"""
+
+
+def super_admin() -> Actor:
+    """The first account, who may do everything."""
+    admin = User(username="root", role=Role.SUPER_ADMIN)
+    admin.set_password(PASSWORD)
+    admin.save()
+    return Actor(admin, Credential.COMMAND)
+
+
+def load(size: Size, owner: Actor) -> None:
+    """Fill an empty database, without the published tables."""
+    stored = passwords.hash_password(PASSWORD)
+    _execute(
+        _SOURCES.format(domains=size.domains, mailboxes=size.mailboxes, owner=owner.pk, password=stored)
+    )
+    panel.vacuum()
+
+
+def publish() -> None:
+    """Fill the published tables with SQL, in a few seconds where the derivation needs minutes."""
+    _execute(_PUBLISH.format(retry=publication.RETRY_TRANSPORT))
+    panel.vacuum()
+
+
+def disagreement(one_in: int) -> int:
+    """Rows that the derivation would change among the domains of which *one_in* is chosen."""
+    ids = list(Domain.objects.order_by("pk").values_list("pk", flat=True))[::one_in]
+    return sum(
+        difference.size
+        for some in publication.chunks(ids, size=20)
+        for difference in publication.differences(publication.keys_of_domains(some))
+    )
+
+
+def _execute(sql: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET work_mem = '256MB'")
+        cursor.execute(sql)
+        cursor.execute("RESET work_mem")
+
+
+def _rows(tables: tuple[str, ...]) -> int:
+    with connection.cursor() as cursor:
+        total = 0
+        for table in tables:
+            cursor.execute(f"SELECT count(*) FROM {table}")  # noqa: S608 - names of ours
+            total += cursor.fetchone()[0]
+        return total
+
+
+def main() -> int:
+    """Load, publish, compare; 1 when the published tables are wrong."""
+    parser = argparse.ArgumentParser(description="A hosting company in a private PostgreSQL.")
+    parser.add_argument("--mailboxes", type=int, default=100_000)
+    parser.add_argument("--domains", type=int, default=500)
+    parser.add_argument("--rebuild", action="store_true", help="walk and rebuild everything with the derivation")
+    given = parser.parse_args()
+    size = Size(given.mailboxes, given.domains)
+    heading(f"Data: {size.mailboxes:,} mailboxes in {size.domains:,} domains")
+    table = Table(("step", "seconds", "rows"))
+
+    def step(name: str, start: float, rows: object) -> None:
+        table.add(name, f"{time.perf_counter() - start:.1f}", f"{rows:,}")
+
+    start = time.perf_counter()
+    load(size, super_admin())
+    step("load the sources with SQL, VACUUM ANALYZE", start, Domain.objects.count() + size.mailboxes)
+    start = time.perf_counter()
+    publish()
+    step("publish with SQL, VACUUM ANALYZE", start, _rows(PUBLISHED))
+    start = time.perf_counter()
+    if given.rebuild:
+        wrong = publication.rebuild()
+        step("rebuild() finds nothing to do", start, wrong)
+        for name in PUBLISHED:
+            _execute(f"TRUNCATE {name}")
+        start = time.perf_counter()
+        step("rebuild() from nothing", start, publication.rebuild())
+    else:
+        wrong = disagreement(one_in=10)
+        step("derive a tenth of the domains and compare", start, wrong)
+    table.show()
+    print(f"\nThe database has {panel.megabytes():,.0f} MB.", "" if not wrong else "THE PUBLISHED TABLES ARE WRONG.")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,335 @@
+"""Every route × every person × own and foreign objects. The routes come from the resolver: a new one fails here first.
+
+A cell is the status for a person; ``in`` is a redirect to the sign-in page. A POST carries values that the
+operation would accept, so that a refusal is one of permission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.http import HttpResponseBase
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from admin.models import Alias
+from admin.operations import create_account, create_alias, update_account
+from admin.operations.accounts import MailboxSpec
+from core.actor import Actor
+from core.models import User
+from core.roles import Role
+from tests.cast import PASSWORD, Cast
+from tests.contracts.conftest import Fingerprint
+
+PEOPLE = ("anonymous", "root", "rita", "dora", "sam", "mallory", "disabled")
+DOMAINS = {"doras": "dora.example", "mallorys": "mallory.example", "ritas": "reseller.example"}
+DELETION = "confirmation"
+
+# route: {method and target: a status for each of PEOPLE}
+#                                          anon root rita dora  sam  mall disabled
+MATRIX: Mapping[str, Mapping[str, str]] = {
+    "core:root": {
+        "GET": "                           in   302  302  302  302  302  in",
+        "POST": "                          in   405  405  405  405  405  in",
+    },
+    "core:sign_in": {
+        "GET": "                           200  200  200  200  200  200  200",
+        "POST": "                          401  401  401  401  401  401  401",
+    },
+    "core:sign_out": {
+        "GET": "                           in   405  405  405  405  405  in",
+        "POST": "                          in   in   in   in   in   in   in",
+    },
+    "core:style_guide": {
+        "GET": "                           in   200  403  403  403  403  in",
+        "POST": "                          in   200  403  403  403  403  in",
+    },
+    "admin:my_mailbox": {
+        "GET": "                           in   200  200  200  200  200  in",
+        "POST": "                          in   405  405  405  405  405  in",
+    },
+    "admin:domain_list": {
+        "GET": "                           in   200  200  200  403  200  in",
+        "POST": "                          in   405  405  405  403  405  in",
+    },
+    "admin:domain_create": {
+        "GET": "                           in   200  200  403  403  403  in",
+        "POST": "                          in   302  302  403  403  403  in",
+    },
+    "admin:domain_detail": {
+        "GET doras": "                     in   200  404  200  403  404  in",
+        "GET mallorys": "                  in   200  404  404  403  200  in",
+        "GET ritas": "                     in   200  200  404  403  404  in",
+        "POST doras": "                    in   405  405  405  403  405  in",
+    },
+    "admin:domain_update": {
+        "GET doras": "                     in   200  404  403  403  403  in",
+        "GET mallorys": "                  in   200  404  403  403  403  in",
+        "GET ritas": "                     in   200  200  403  403  403  in",
+        "POST doras": "                    in   302  404  403  403  403  in",
+        "POST mallorys": "                 in   302  404  403  403  403  in",
+        "POST ritas": "                    in   302  302  403  403  403  in",
+    },
+    "admin:domain_delete": {
+        "GET doras": "                     in   200  404  403  403  403  in",
+        "GET mallorys": "                  in   200  404  403  403  403  in",
+        "GET ritas": "                     in   200  200  403  403  403  in",
+        # Nobody lives in rita's domain; people live in dora's, which is a refusal and not a matter of permission.
+        "POST doras": "                    in   422  404  403  403  403  in",
+        "POST mallorys": "                 in   422  404  403  403  403  in",
+        "POST ritas": "                    in   302  302  403  403  403  in",
+    },
+    "admin:identity_list": {
+        "GET": "                           in   200  200  200  403  200  in",
+        "POST": "                          in   405  405  405  403  405  in",
+    },
+    "admin:account_create": {
+        "GET": "                           in   200  200  200  403  200  in",
+        # A strange domain is refused with the words for one that does not exist.
+        "POST doras": "                    in   302  422  302  403  422  in",
+        "POST mallorys": "                 in   302  422  422  403  302  in",
+        "POST ritas": "                    in   302  302  422  403  422  in",
+    },
+    "admin:account_detail": {
+        "GET doras": "                     in   200  404  200  403  404  in",
+        "GET peers": "                     in   200  404  200  403  404  in",
+        "GET mallorys": "                  in   200  404  404  403  200  in",
+        "GET roots": "                     in   200  404  404  403  404  in",
+        "POST doras": "                    in   405  405  405  403  405  in",
+    },
+    "admin:account_update": {
+        "GET doras": "                     in   200  404  200  403  404  in",
+        # Another administrator of the same domain is not below dora.
+        "GET peers": "                     in   200  404  403  403  404  in",
+        "GET mallorys": "                  in   200  404  404  403  200  in",
+        "GET roots": "                     in   200  404  404  403  404  in",
+        "POST doras": "                    in   302  404  302  403  404  in",
+        "POST peers": "                    in   302  404  403  403  404  in",
+        "POST mallorys": "                 in   302  404  404  403  302  in",
+        "POST roots": "                    in   302  404  404  403  404  in",
+    },
+    "admin:account_delete": {
+        "GET doras": "                     in   200  404  200  403  404  in",
+        "GET peers": "                     in   200  404  403  403  404  in",
+        # Nobody deletes himself.
+        "GET mallorys": "                  in   200  404  404  403  403  in",
+        "GET roots": "                     in   403  404  404  403  404  in",
+        "POST doras": "                    in   302  404  302  403  404  in",
+        "POST peers": "                    in   302  404  403  403  404  in",
+        "POST mallorys": "                 in   302  404  404  403  403  in",
+        "POST roots": "                    in   403  404  404  403  404  in",
+    },
+    "admin:alias_create": {
+        "GET": "                           in   200  200  200  403  200  in",
+        "POST doras": "                    in   302  422  302  403  422  in",
+        "POST mallorys": "                 in   302  422  422  403  302  in",
+        "POST ritas": "                    in   302  302  422  403  422  in",
+    },
+    "admin:alias_detail": {
+        "GET doras": "                     in   200  404  200  403  404  in",
+        "GET mallorys": "                  in   200  404  404  403  200  in",
+        "POST doras": "                    in   405  405  405  403  405  in",
+    },
+    "admin:alias_update": {
+        "GET doras": "                     in   200  404  200  403  404  in",
+        "GET mallorys": "                  in   200  404  404  403  200  in",
+        "POST doras": "                    in   302  404  302  403  404  in",
+        "POST mallorys": "                 in   302  404  404  403  302  in",
+    },
+    "admin:alias_delete": {
+        "GET doras": "                     in   200  404  200  403  404  in",
+        "GET mallorys": "                  in   200  404  404  403  200  in",
+        "POST doras": "                    in   302  404  302  403  404  in",
+        "POST mallorys": "                 in   302  404  404  403  302  in",
+    },
+}
+WRITES = {"302"}
+DENIALS = {"in", "403", "404", "405"}
+
+
+def routes(resolver: URLResolver | None = None, namespace: str = "") -> Iterator[str]:
+    """Names of all routes, with their namespaces."""
+    for entry in (resolver or get_resolver()).url_patterns:
+        if isinstance(entry, URLResolver):
+            yield from routes(entry, f"{namespace}{entry.namespace}:" if entry.namespace else namespace)
+        elif isinstance(entry, URLPattern):
+            yield f"{namespace}{entry.name}"
+
+
+def test_every_route_stands_in_the_matrix_and_nothing_else_does() -> None:
+    assert sorted(routes()) == sorted(MATRIX)
+
+
+class Stage:
+    """The cast with something for everybody to look at, and somebody who was disabled."""
+
+    def __init__(self, cast: Cast) -> None:
+        ghost = _person(cast, "ghost@dora.example", Role.DOMAIN_ADMIN)
+        peer = _person(cast, "peer@dora.example", Role.DOMAIN_ADMIN)
+        doras = create_alias(cast.root, address="info@dora.example", recipients=("sam@dora.example",))
+        mallorys = create_alias(
+            cast.root, address="info@mallory.example", recipients=("a@elsewhere.example",)
+        )
+        self.people: dict[str, Actor | None] = {**cast.everybody, "anonymous": None, "disabled": ghost}
+        self.objects: dict[str, dict[str, Any]] = {
+            "domain": {
+                "doras": cast.dora_example,
+                "mallorys": cast.mallory_example,
+                "ritas": cast.reseller_example,
+            },
+            "account": {
+                "doras": cast.sam.user,
+                "peers": peer.user,
+                "mallorys": cast.mallory.user,
+                "roots": cast.root.user,
+            },
+            "alias": {"doras": doras, "mallorys": mallorys},
+        }
+        self.cast = cast
+
+    def url(self, route: str, target: str) -> str:
+        noun = route.partition(":")[2].partition("_")[0]
+        needs_pk = target and not route.endswith("_create")
+        return reverse(route, args=[self.objects[noun][target].pk] if needs_pk else [])
+
+    def values(self, route: str, target: str) -> dict[str, Any]:
+        """What the form behind *route* accepts."""
+        noun, _underscore, verb = route.partition(":")[2].partition("_")
+        domain = DOMAINS.get(target, "")
+        if verb == "delete":
+            return {DELETION: str(self.objects[noun][target])}
+        forms: dict[tuple[str, str], dict[str, Any]] = {
+            ("domain", "create"): {"name": "new.example"},
+            ("domain", "update"): {"quota": "3 GB"},
+            ("account", "create"): {
+                "address_local": "new",
+                "address_domain": domain,
+                "role": "SimpleUsers",
+                "password_mode": "type",
+                "password": PASSWORD,
+                "is_active": "on",
+            },
+            ("alias", "create"): {
+                "address_local": "new",
+                "address_domain": domain,
+                "recipients": "else@where.example",
+            },
+            ("alias", "update"): {"recipients": "else@where.example"},
+        }
+        if (noun, verb) == ("account", "update"):
+            account: User = self.objects[noun][target]
+            return {"first_name": "Changed", "role": account.role, "is_active": "on"}
+        return forms.get((noun, verb), {})
+
+
+def _person(cast: Cast, address: str, role: Role) -> Actor:
+    created = create_account(
+        cast.root,
+        username=address,
+        password=PASSWORD,
+        role=role,
+        mailbox=MailboxSpec(address=address),
+        administers=("dora.example",),
+    )
+    return Actor(created.account, cast.root.credential, cast.root.address)
+
+
+@pytest.mark.parametrize("route", sorted(MATRIX))
+def test_everybody_gets_what_the_matrix_says_and_a_denial_changes_nothing(
+    route: str, cast: Cast, browser_of: Callable[[Actor | None], Client], fingerprint: Fingerprint
+) -> None:
+    stage = Stage(cast)
+    browsers = {name: browser_of(actor) for name, actor in stage.people.items()}
+    ghost = stage.people["disabled"]
+    assert ghost is not None
+    update_account(cast.root, ghost.user, is_active=False)
+    expected, found, wrote = {}, {}, {}
+    before = fingerprint()
+    for question, cells in MATRIX[route].items():
+        method, _space, target = question.partition(" ")
+        for person, status in zip(PEOPLE, cells.split(), strict=True):
+            expected[question, person] = status
+            with transaction.atomic():
+                answer = _ask(browsers[person], method, stage, route, target)
+                found[question, person] = answer
+                wrote[question, person] = fingerprint() != before
+                transaction.set_rollback(True)
+    assert found == expected
+    writing = {key: method_and_status_write(key, status) for key, status in expected.items()}
+    assert wrote == writing
+
+
+def method_and_status_write(key: tuple[str, str], status: str) -> bool:
+    """Only an accepted POST writes."""
+    return key[0].startswith("POST") and status in WRITES
+
+
+def _ask(browser: Client, method: str, stage: Stage, route: str, target: str) -> str:
+    url = stage.url(route, target)
+    if method == "POST":
+        return _word(browser.post(url, stage.values(route, target)))
+    answer, head = browser.get(url), browser.head(url)
+    assert head.status_code == answer.status_code, (route, target)
+    return _word(answer)
+
+
+def _word(answer: HttpResponseBase) -> str:
+    if answer.status_code == 302 and answer.headers["Location"].startswith(reverse("core:sign_in")):
+        return "in"
+    return str(answer.status_code)
+
+
+def test_what_a_stranger_sees_does_not_tell_whether_the_object_exists(
+    cast: Cast, browser_of: Callable[[Actor | None], Client]
+) -> None:
+    stage = Stage(cast)
+    mallory = browser_of(cast.mallory)
+    for noun in ("domain", "account", "alias"):
+        there = mallory.get(stage.url(f"admin:{noun}_detail", "doras"))
+        nowhere = mallory.get(reverse(f"admin:{noun}_detail", args=[999_999]))
+        assert there.status_code == nowhere.status_code == 404
+        assert there.content == nowhere.content
+
+
+def test_an_administrator_cannot_create_somebody_above_himself(
+    cast: Cast, browser_of: Callable[[Actor | None], Client], fingerprint: Fingerprint
+) -> None:
+    stage = Stage(cast)
+    values = stage.values("admin:account_create", "ritas") | {"role": "SuperAdmins"}
+    rita = browser_of(cast.rita)
+    before = fingerprint()
+    answer = rita.post(reverse("admin:account_create"), values)
+    assert answer.status_code == 422
+    assert answer.context["form"].errors.as_data()["role"][0].code == "role_not_yours"
+    assert fingerprint() == before
+
+
+def test_a_role_that_was_not_offered_is_not_taken_from_the_request(
+    cast: Cast, browser_of: Callable[[Actor | None], Client]
+) -> None:
+    values = Stage(cast).values("admin:account_create", "doras") | {"role": "SuperAdmins"}
+    assert browser_of(cast.dora).post(reverse("admin:account_create"), values).status_code == 302
+    assert User.objects.get(username="new@dora.example").role == Role.SIMPLE_USER
+
+
+def test_nobody_raises_or_disables_himself(cast: Cast, browser_of: Callable[[Actor | None], Client]) -> None:
+    url = reverse("admin:account_update", args=[cast.dora.pk])
+    answer = browser_of(cast.dora).post(url, {"role": "SuperAdmins", "first_name": "Dora"})
+    assert answer.status_code == 302
+    dora = User.objects.get(pk=cast.dora.pk)
+    assert (dora.role, dora.is_active, dora.first_name) == (Role.DOMAIN_ADMIN, True, "Dora")
+
+
+def test_recipients_that_the_reader_may_not_open_are_not_linked(
+    cast: Cast, browser_of: Callable[[Actor | None], Client]
+) -> None:
+    create_alias(
+        cast.root, address="both@dora.example", recipients=("sam@dora.example", "mallory@mallory.example")
+    )
+    alias = Alias.objects.get(address="both@dora.example")
+    page = browser_of(cast.dora).get(reverse("admin:alias_detail", args=[alias.pk])).content.decode()
+    assert reverse("admin:account_detail", args=[cast.sam.pk]) in page
+    assert reverse("admin:account_detail", args=[cast.mallory.pk]) not in page

@@ -1,0 +1,117 @@
+"""Real mail servers beside a panel whose database is committed: other processes read it.
+
+Nothing is rolled back. Each test has a domain name of its own, and the tables are emptied at the end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import setup_databases, teardown_databases
+from pytest_django import DjangoDbBlocker
+
+from core.hashing_policy import HashingPolicy
+from tests.cast import first_super_admin
+from tests.mail.panel import Panel
+from tests.servers.database import Database, Engine, database_from_url
+from tests.servers.packages import require_servers
+from tests.servers.processes import short_directory
+from tests.servers.stack import MailStack, mailbox_owner
+
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """After all other tests: those expect an empty database, and roll back what they write."""
+    items.sort(key=lambda item: item.path.parent == HERE)
+
+
+@pytest.fixture(scope="session")
+def database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Database]:
+    """The database of the tests, as mail servers reach it; Django may use it as long as this fixture lives."""
+    plain = database_from_url(os.environ["DATABASE_URL"])
+    if plain.engine is Engine.SQLITE:
+        require_servers("sqlite3")
+    with django_db_blocker.unblock(), test_database(plain) as made:
+        made.share_with_servers()
+        yield made
+        call_command("flush", interactive=False, verbosity=0)
+
+
+@contextmanager
+def test_database(plain: Database) -> Iterator[Database]:
+    """That of pytest-django, which makes none when no test asks for its own fixtures; then one of the same kind."""
+    made = []
+    if connection.settings_dict["NAME"] == plain.name:
+        made = setup_databases(verbosity=0, interactive=False, aliases=[connection.alias])
+    try:
+        yield replace(plain, name=str(connection.settings_dict["NAME"]))
+    finally:
+        teardown_databases(made, verbosity=0)
+
+
+@pytest.fixture(scope="session")
+def panel(database: Database) -> Panel:
+    """Root's session; hashes are made with the documented number of rounds."""
+    assert HashingPolicy().rounds == 70_000
+    return Panel(first_super_admin())
+
+
+@pytest.fixture(scope="session")
+def ground(database: Database) -> Iterator[Path]:
+    """A directory with the generated files in "maps" and "dovecot", and room for mail in "mail"."""
+    driver = database.engine.mail_driver
+    require_servers("postfix", f"postfix-{driver}", "dovecot", f"dovecot-{driver}")
+    with short_directory() as directory:
+        mail_root, owner = directory / "mail", mailbox_owner().pw_name
+        call_command("generate_postfix_maps", destdir=str(directory / "maps"), dburl=database.url)
+        call_command(
+            "generate_dovecot_conf",
+            destdir=str(directory / "dovecot"),
+            dburl=database.url,
+            mail_root=str(mail_root),
+            mail_owner=owner,
+        )
+        yield directory
+
+
+def mail_stack(database: Database, ground: Path, version: str, dovecot_conf: Path) -> MailStack:
+    sqlite = database.engine is Engine.SQLITE
+    return MailStack(
+        maps_dir=ground / "maps",
+        driver=database.engine.mail_driver,
+        dovecot_conf=dovecot_conf,
+        mail_root=ground / "mail",
+        version=version,
+        visible=[Path(database.name).parent] if sqlite else [],
+    )
+
+
+@pytest.fixture(scope="session")
+def stack(database: Database, ground: Path) -> Iterator[MailStack]:
+    """Postfix and Dovecot 2.3 with the generated files."""
+    with mail_stack(database, ground, "2.3", ground / "dovecot" / "modoboa-dovecot-2.3.conf") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack_24(database: Database, ground: Path) -> Iterator[MailStack]:
+    """Postfix and Dovecot 2.4 with the generated files."""
+    with mail_stack(database, ground, "2.4", ground / "dovecot" / "modoboa-dovecot-2.4.conf") as running:
+        yield running
+
+
+@pytest.fixture(params=["stack", "stack_24"], ids=["2.3", "2.4"])
+def each_stack(request: pytest.FixtureRequest) -> MailStack:
+    """The test runs with both versions of Dovecot, one after the other."""
+    running = request.getfixturevalue(request.param)
+    assert isinstance(running, MailStack)
+    return running

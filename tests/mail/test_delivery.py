@@ -1,0 +1,247 @@
+"""Mail from outside: who gets it, who does not, and what the sender is told."""
+
+from __future__ import annotations
+
+import smtplib
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from admin import publication
+from admin.models import MailboxOperation
+from tests.cast import PASSWORD
+from tests.mail.panel import Panel, unique_name
+from tests.servers.stack import MailStack, Reply, new_token
+
+FRIEND = "friend@outside.test"
+ELSEWHERE = "else@elsewhere.test"
+
+
+def sent(stack: MailStack, recipient: str) -> str:
+    """The token of a mail from outside that was accepted."""
+    token = new_token()
+    answer = stack.send(FRIEND, [recipient], token)[recipient]
+    assert answer.accepted, answer
+    return token
+
+
+def answer_to(stack: MailStack, recipient: str) -> Reply:
+    return stack.send(FRIEND, [recipient], new_token())[recipient]
+
+
+def test_mail_for_a_new_mailbox_is_read_by_imap_and_pop3(each_stack: MailStack, panel: Panel) -> None:
+    sam = panel.new_account(f"sam@{panel.new_domain()}")
+    token = sent(each_stack, sam)
+    each_stack.wait_for_mail(sam, token)
+
+    with each_stack.imap_login(sam, PASSWORD) as imap:
+        imap.select()
+        assert imap.search(None, "SUBJECT", token)[1][0] == b"1"
+    pop3 = each_stack.pop3_login(sam, PASSWORD)
+    assert pop3.stat()[0] == 1
+    assert token in b"\n".join(pop3.retr(1)[1]).decode()
+    pop3.quit()
+
+
+def test_nobody_is_refused(each_stack: MailStack, panel: Panel) -> None:
+    domain = panel.new_domain()
+    assert answer_to(each_stack, f"nobody@{domain}").code == 550
+    assert answer_to(each_stack, f"nobody@sub.{domain}").code == 454  # no domain of ours
+
+
+def test_mail_for_an_alias_reaches_both_mailboxes(each_stack: MailStack, panel: Panel) -> None:
+    domain = panel.new_domain()
+    sam, dora = (panel.new_account(f"{name}@{domain}") for name in ("sam", "dora"))
+    token = sent(each_stack, panel.new_alias(f"info@{domain}", sam, dora))
+    each_stack.wait_for_mail(sam, token)
+    each_stack.wait_for_mail(dora, token)
+
+
+def test_an_alias_may_lead_to_an_alias_in_another_domain(stack: MailStack, panel: Panel) -> None:
+    here, there = panel.new_domain(), panel.new_domain()
+    sam = panel.new_account(f"sam@{there}")
+    inner = panel.new_alias(f"inner@{there}", sam)
+    stack.wait_for_mail(sam, sent(stack, panel.new_alias(f"outer@{here}", inner)))
+
+
+def test_a_catch_all_takes_what_nobody_has(each_stack: MailStack, panel: Panel) -> None:
+    domain = panel.new_domain()
+    keeper, sam = (panel.new_account(f"{name}@{domain}") for name in ("keeper", "sam"))
+    panel.new_alias(f"@{domain}", keeper)
+    own, foreign = sent(each_stack, sam), sent(each_stack, f"whoever@{domain}")
+    each_stack.wait_for_mail(sam, own)
+    each_stack.wait_for_mail(keeper, foreign)
+    assert not each_stack.has_mail(keeper, own)
+    assert not each_stack.has_mail(sam, foreign)
+
+
+def test_a_catch_all_does_not_take_what_is_switched_off_or_expired(stack: MailStack, panel: Panel) -> None:
+    domain = panel.new_domain()
+    keeper, sam = (panel.new_account(f"{name}@{domain}") for name in ("keeper", "sam"))
+    off = panel.new_account(f"off@{domain}", is_active=False)
+    alias_off = panel.new_alias(f"alias-off@{domain}", sam)
+    panel.change_alias(alias_off, enabled=False)
+    soon = timezone.now() + timedelta(seconds=1)
+    expired = panel.new_alias(f"expired@{domain}", sam, expires=soon)
+    to_nobody = panel.new_alias(f"to-nobody@{domain}", off)
+    panel.new_alias(f"@{domain}", keeper)
+    time.sleep(max(0, (soon - timezone.now()).total_seconds()) + 0.1)
+
+    closed = [off, alias_off, expired, to_nobody]
+    token = new_token()
+    replies = stack.send(FRIEND, closed, token)
+    assert [replies[address].code for address in closed] == [550] * len(closed)
+    stack.wait_for_mail(keeper, sent(stack, f"whoever@{domain}"))
+    assert not stack.has_mail(keeper, token)
+    assert not stack.has_mail(sam, token)
+
+
+def test_another_name_of_the_domain_reaches_the_same_people(each_stack: MailStack, panel: Panel) -> None:
+    domain = panel.new_domain()
+    sam = panel.new_account(f"sam@{domain}")
+    panel.new_alias(f"info@{domain}", sam)
+    other = panel.new_domain_alias(domain)
+    each_stack.wait_for_mail(sam, sent(each_stack, f"sam@{other}"))
+    each_stack.wait_for_mail(sam, sent(each_stack, f"info@{other}"))
+    assert answer_to(each_stack, f"nobody@{other}").code == 550
+
+
+def test_an_international_domain_is_reached_in_both_spellings(stack: MailStack, panel: Panel) -> None:
+    shown = f"bücher-{unique_name()}"
+    stored = panel.new_domain(name=shown)
+    assert stored.startswith("xn--")
+    sam = panel.new_account(f"sam@{stored}")
+    stack.wait_for_mail(sam, sent(stack, sam))
+    token = new_token()
+    with smtplib.SMTP("127.0.0.1", stack.smtp_port, "client.test", 30) as client:
+        client.command_encoding = "utf-8"
+        client.ehlo()
+        client.mail(FRIEND)
+        assert client.rcpt(f"nobody@{shown}")[0] == 550
+        assert client.rcpt(f"sam@{shown}")[0] == 250
+        client.data(f"Subject: {token}\r\n\r\n{token}\r\n")
+    stack.wait_for_mail(sam, token)
+
+
+def test_what_dovecot_cannot_take_comes_back(stack: MailStack, panel: Panel) -> None:
+    """Its LMTP has no SMTPUTF8 (2.3 and 2.4), so a client that insists on it gets a bounce."""
+    shown = f"bücher-{unique_name()}"
+    sam = panel.new_account(f"sam@{panel.new_domain(name=shown)}")
+    token = sent(stack, f"sam@{shown}")
+    assert b"SMTPUTF8 is required" in stack.sink.wait_for(token).data
+    assert not stack.has_mail(sam, token)
+
+
+def test_a_forward_sends_everything_outside(stack: MailStack, panel: Panel) -> None:
+    sam = panel.new_account(f"sam@{panel.new_domain()}")
+    panel.new_alias(sam, ELSEWHERE)
+    token = sent(stack, sam)
+    assert stack.sink.wait_for(token).recipients == (ELSEWHERE,)
+    later = new_token()
+    panel.change_alias(sam, enabled=False)
+    assert stack.send(FRIEND, [sam], later)[sam].accepted
+    stack.wait_for_mail(sam, later)
+    assert not stack.has_mail(sam, token)
+
+
+def test_a_forward_may_leave_a_copy(each_stack: MailStack, panel: Panel) -> None:
+    sam = panel.new_account(f"sam@{panel.new_domain()}")
+    panel.new_alias(sam, ELSEWHERE, sam)
+    token = sent(each_stack, sam)
+    assert each_stack.sink.wait_for(token).recipients == (ELSEWHERE,)
+    each_stack.wait_for_mail(sam, token)
+
+
+def test_a_disabled_domain_takes_no_mail(stack: MailStack, panel: Panel) -> None:
+    domain = panel.new_domain()
+    sam = panel.new_account(f"sam@{domain}")
+    other = panel.new_domain_alias(domain)
+    stack.wait_for_mail(sam, sent(stack, sam))
+    panel.change_domain(domain, enabled=False)
+    assert answer_to(stack, sam).code == 454  # no domain of ours any more
+    assert answer_to(stack, f"sam@{other}").code == 454
+    panel.change_domain(domain, enabled=True)
+    token = sent(stack, f"sam+again@{domain}")
+    stack.wait_for_mail(sam, token)
+
+
+def test_a_disabled_account_takes_no_mail(each_stack: MailStack, panel: Panel) -> None:
+    domain = panel.new_domain()
+    sam, dora = (panel.new_account(f"{name}@{domain}") for name in ("sam", "dora"))
+    panel.new_alias(f"both@{domain}", sam, dora)
+    panel.new_alias(f"one@{domain}", sam)
+    panel.change_account(sam, is_active=False)
+    assert answer_to(each_stack, sam).code == 550
+    assert answer_to(each_stack, f"one@{domain}").code == 550
+    token = sent(each_stack, f"both@{domain}")
+    each_stack.wait_for_mail(dora, token)
+    assert token not in "".join(str(mail.data) for mail in each_stack.sink.mails)  # no bounce
+
+
+def test_an_extension_is_kept_apart_from_the_address(each_stack: MailStack, panel: Panel) -> None:
+    domain = panel.new_domain()
+    keeper, sam = (panel.new_account(f"{name}@{domain}") for name in ("keeper", "sam"))
+    panel.new_alias(f"info@{domain}", sam)
+    panel.new_alias(f"@{domain}", keeper)
+    each_stack.wait_for_mail(sam, sent(each_stack, f"sam+shop@{domain}"))
+    each_stack.wait_for_mail(sam, sent(each_stack, f"info+shop@{domain}"))
+
+
+def test_an_alias_of_an_extended_address_wins_over_the_plain_one(stack: MailStack, panel: Panel) -> None:
+    domain = panel.new_domain()
+    sam, dora = (panel.new_account(f"{name}@{domain}") for name in ("sam", "dora"))
+    panel.new_alias(f"sam+shop@{domain}", dora)
+    stack.wait_for_mail(dora, sent(stack, f"sam+shop@{domain}"))
+    stack.wait_for_mail(sam, sent(stack, f"sam+other@{domain}"))
+
+
+def test_upper_case_addresses_are_the_same_addresses(each_stack: MailStack, panel: Panel) -> None:
+    domain = panel.new_domain()
+    sam = panel.new_account(f"sam@{domain}")
+    panel.new_alias(f"info@{domain}", sam)
+    other = panel.new_domain_alias(domain)
+    each_stack.wait_for_mail(sam, sent(each_stack, sam.upper()))
+    each_stack.wait_for_mail(sam, sent(each_stack, f"Info@{domain}"))
+    each_stack.wait_for_mail(sam, sent(each_stack, f"SAM@{other.upper()}"))
+    with each_stack.imap_login(sam.upper(), PASSWORD) as imap:
+        assert int(imap.select()[1][0] or b"") == 3
+
+
+def test_a_mailbox_that_moves_asks_for_patience(stack: MailStack, panel: Panel) -> None:
+    domain = panel.new_domain()
+    sam = panel.new_account(f"sam@{domain}")
+    alias = panel.new_alias(f"info@{domain}", sam)
+    new = f"samuel@{domain}"
+    move = MailboxOperation(
+        kind=MailboxOperation.Kind.RENAME,
+        mailbox_id=1,
+        old_address=sam,
+        new_address=new,
+        source=f"{domain}/sam",
+        target=f"{domain}/samuel",
+    )
+    with transaction.atomic():
+        move.save()
+        publication.publish(publication.Keys(addresses={sam, new}))
+    for address in (sam, sam.upper(), f"sam+shop@{domain}", new):
+        reply = answer_to(stack, address)
+        assert reply.code == 450, reply
+        assert "try again in a few minutes" in reply.text
+    assert stack.send(f"x@{domain}", [sam], new_token(), inside=True)[sam].code == 450
+    with pytest.raises(Exception, match="(?i)authentication failed"):
+        stack.imap_login(sam, PASSWORD)
+    assert answer_to(stack, alias).code == 450
+    with transaction.atomic():
+        move.delete()
+        publication.publish(publication.Keys(addresses={sam, new}))
+    stack.wait_for_mail(sam, sent(stack, f"sam+done@{domain}"))
+
+
+def test_strangers_cannot_relay(stack: MailStack, panel: Panel) -> None:
+    sam = panel.new_account(f"sam@{panel.new_domain()}")
+    for recipient in (ELSEWHERE, f"{sam.replace('@', '%')}@elsewhere.test", f"@elsewhere.test:{sam}"):
+        for sender in (FRIEND, sam):
+            assert not stack.send(sender, [recipient], new_token())[recipient].accepted

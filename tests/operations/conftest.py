@@ -1,0 +1,75 @@
+"""The cast with cheap password hashes, and a database whose transactions are real."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, connections
+from hypothesis import HealthCheck, settings
+from pytest_django.plugin import DjangoDbBlocker
+
+from parameters import tools
+from parameters.models import Parameter
+from tests.cast import Cast, assemble
+
+pytest.register_assert_rewrite("tests.operations.evidence")
+settings.register_profile(
+    "operations",
+    deadline=None,
+    max_examples=12,
+    stateful_step_count=25,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def hash_cheaply() -> None:
+    """Hashing is slow on purpose, and rarely what a test is about."""
+    Parameter.objects.create(app="core", name="rounds_number", value=1_000)
+    tools.forget()
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    """Everybody, in a database of his own."""
+    hash_cheaply()
+    ContentType.objects.get_for_models(*apps.get_models())  # cached: part of no measurement
+    return assemble()
+
+
+@pytest.fixture
+def real_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    """A database that several connections share: every commit is one. On SQLite it is a file, as in production."""
+    if connection.vendor != "sqlite":
+        request.getfixturevalue("transactional_db")
+        yield
+        return
+    request.getfixturevalue("django_db_setup")
+    blocker: DjangoDbBlocker = request.getfixturevalue("django_db_blocker")
+    with blocker.unblock():
+        memory = connections["default"]
+        memory.ensure_connection()
+        path = tmp_path / "panel.sqlite3"
+        with sqlite3.connect(path) as file:
+            memory.connection.backup(file)
+        file.close()
+        name = connections.settings["default"]["NAME"]
+        connections.settings["default"]["NAME"] = str(path)
+        connections["default"] = connections.create_connection("default")
+        try:
+            yield
+        finally:
+            connections["default"].close()
+            connections.settings["default"]["NAME"] = name
+            connections["default"] = memory
+
+
+@pytest.fixture
+def real_cast(real_database: None) -> Cast:
+    """Everybody, committed."""
+    hash_cheaply()
+    return assemble()

@@ -1,0 +1,85 @@
+"""What a test compares: the rows of every table, the reasons of a refusal, the statements that were run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+from django.apps import apps
+from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from core.models import Log
+from core.refusals import Refusal
+from reversion.models import Version
+
+Rows = dict[str, list[tuple[object, ...]]]
+_TRANSACTIONS = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK")
+
+
+def all_rows() -> Rows:
+    """Every row of every table, by table."""
+    tables = {
+        model._meta.db_table: model
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.managed
+    }
+    return {table: sorted(model._base_manager.values_list(), key=repr) for table, model in tables.items()}
+
+
+@contextmanager
+def nothing_written() -> Iterator[None]:
+    """The block leaves every table as it was."""
+    before = all_rows()
+    yield
+    after = all_rows()
+    assert {table: rows for table, rows in after.items() if rows != before[table]} == {}
+
+
+@contextmanager
+def refused(*codes: tuple[int, str, str]) -> Iterator[pytest.ExceptionInfo[Refusal]]:
+    """The block is refused for exactly these reasons (position, field, code), in words, and writes nothing."""
+    with nothing_written():
+        with pytest.raises(Refusal) as caught:
+            yield caught
+        assert sorted(caught.value.codes) == sorted(codes)
+        assert all(str(reason.message).strip() for reason in caught.value.reasons)
+        assert "%(" not in "".join(str(reason.message) for reason in caught.value.reasons)
+
+
+def refused_as(field: str, code: str) -> AbstractContextManager[pytest.ExceptionInfo[Refusal]]:
+    """As `refused`, for a batch of one and one reason."""
+    return refused((0, field, code))
+
+
+@contextmanager
+def forbidden() -> Iterator[None]:
+    """The actor may not do this, and nothing is written."""
+    with nothing_written(), pytest.raises(PermissionDenied):
+        yield
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """SQL of the block, without the brackets of transactions."""
+    run: list[str] = []
+    with CaptureQueriesContext(connection) as captured:
+        yield run
+    run += [query["sql"] for query in captured if not query["sql"].startswith(_TRANSACTIONS)]
+
+
+def events() -> list[tuple[str, str, list[str]]]:
+    """The event log: verb, name of the object, changed fields; oldest first."""
+    return list(Log.objects.order_by("pk").values_list("verb", "object_name", "changed"))
+
+
+def versions() -> list[tuple[str, str]]:
+    """The history: comment of the revision and name of the object; oldest first."""
+    return list(Version.objects.order_by("pk").values_list("revision__comment", "object_repr"))
+
+
+def sentences(caught: pytest.ExceptionInfo[Refusal]) -> list[str]:
+    """What a person reads."""
+    return [str(reason.message) for reason in caught.value.reasons]
