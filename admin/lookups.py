@@ -29,13 +29,14 @@ class Engine(StrEnum):
     SQLITE = "sqlite"
 
 
-# The present instant as the engine stores instants (Django keeps UTC).
-_NOW = {
-    Engine.POSTGRESQL: "now()",
-    Engine.MYSQL: "utc_timestamp(6)",
-    Engine.SQLITE: "datetime('now')",
+# Whether an instant is still to come (Django keeps UTC). SQLite compares texts, and datetime('now') has no fractions of
+# a second; strftime() has, but a percent sign means something to Postfix and to Dovecot.
+_TO_COME = {
+    Engine.POSTGRESQL: "expires_at > now()",
+    Engine.MYSQL: "expires_at > utc_timestamp(6)",
+    Engine.SQLITE: "julianday(expires_at) > julianday('now')",
 }
-_NOT_EXPIRED = "(expires_at IS NULL OR expires_at > {now})"
+_NOT_EXPIRED = "(expires_at IS NULL OR {to_come})"
 
 # Literals, so that no stored text can become an action of Postfix.
 RETRY_ACTION = "450 4.2.1 This mailbox is being moved, please try again in a few minutes"
@@ -45,7 +46,7 @@ RETRY_ACTION = "450 4.2.1 This mailbox is being moved, please try again in a few
 class Lookup:
     """A question with one key.
 
-    *template* is SQL with ``{key}`` and perhaps ``{now}``; *answer* gives the values for a key as the mail server
+    *template* is SQL with ``{key}`` and perhaps ``{to_come}``; *answer* gives the values for a key as the mail server
     asks it (lower case), in no particular order.
     """
 
@@ -61,7 +62,7 @@ class Lookup:
 
     def sql(self, engine: Engine, key: str) -> str:
         """The query for *engine* with *key* in place, quotes included."""
-        return self.template.format(key=key, now=_NOW[engine])
+        return self.template.format(key=key, to_come=_TO_COME[engine])
 
 
 def _names(kind: MailDomain.Kind, column: str) -> Callable[[str], list[str]]:

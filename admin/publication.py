@@ -318,7 +318,10 @@ class _Table(Generic[S]):
     def difference(self, keys: Sequence[str], sources: S) -> Difference:
         """What is stored under *keys* against what should be."""
         there = {_content(row): row for row in self.model.objects.filter(**{f"{self.key}__in": keys})}
-        wanted = {_content(row): row for row in self.derive(sources)}
+        # A domain derives both of its spellings, of which only one may be asked for here.
+        asked = set(keys)
+        derived = (row for row in self.derive(sources) if getattr(row, self.key) in asked)
+        wanted = {_content(row): row for row in derived}
         return Difference(
             self.model,
             surplus=[row for content, row in there.items() if content not in wanted],

@@ -6,6 +6,7 @@ measures. So models can be imported at the top of a script, below the call of :f
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -44,6 +45,13 @@ def enter(engine: Engine = Engine.POSTGRESQL) -> None:
         env = {**os.environ, _MARK: "started", "DATABASE_URL": database.url}
         code = subprocess.run([sys.executable, *sys.argv], env=env, check=False).returncode  # noqa: S603 - ourselves
     sys.exit(code)
+
+
+def engine_asked_for() -> Engine:
+    """Value of ``--engine``, which must be known before the script can import any model."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--engine", type=Engine, default=Engine.POSTGRESQL)
+    return parser.parse_known_args()[0].engine  # type: ignore[no-any-return]  # argparse has no types
 
 
 def vacuum() -> None:

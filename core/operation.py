@@ -30,6 +30,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _ATTEMPTS = 3
+_CHUNK = 1_000
 # Deadlock or serialization failure: PostgreSQL SQLSTATEs, MySQL/MariaDB error numbers.
 _RETRYABLE = frozenset({"40P01", "40001", 1213, 1205})
 _KEY_VIOLATIONS = frozenset({"23505", "23503", 1062, 1451, 1452})
@@ -123,8 +124,8 @@ def _attempt(verb: str, actor: Actor, work: Callable[[], R]) -> R:
 
 
 def _write(verb: str, actor: Actor, journal: _Journal) -> None:
-    noun, _dot, action = verb.partition(".")
-    Log.objects.bulk_create(
+    action = verb.rpartition(".")[2]
+    rows = (
         Log(
             level=_LEVELS.get(action, Level.WARNING),
             logger="modoboa.admin",
@@ -134,13 +135,14 @@ def _write(verb: str, actor: Actor, journal: _Journal) -> None:
             credential=actor.credential,
             address=actor.address,
             verb=verb,
-            kind=noun,
+            kind=subject._meta.model_name or "",
             object_id=subject.pk,
             object_name=str(subject)[:254],
             changed=list(changed),
         )
         for subject, changed in journal.events
     )
+    Log.objects.bulk_create(rows, batch_size=_CHUNK)
     history.keep(journal.versions, actor=actor.user, comment=verb)
 
 

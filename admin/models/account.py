@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from core.actor import Actor
 
 
-class AccountQuerySet(UserQuerySet):
+class AccountQuerySet(UserQuerySet["Account"]):
     """Accounts with scope: the relation to domains lives above the core."""
 
     def visible_to(self, actor: Actor) -> Self:
@@ -34,7 +34,7 @@ class AccountQuerySet(UserQuerySet):
 class Account(User):
     """An account, reached through what an actor administers."""
 
-    objects = AccountQuerySet.as_manager()
+    objects = AccountQuerySet.as_manager()  # type: ignore[misc]  # the stubs take a second manager for a variable
 
     class Meta:
         proxy = True

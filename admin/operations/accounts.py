@@ -345,21 +345,31 @@ def _check_role(actor: Actor, role: Role, refusals: Refusals, position: int) -> 
         refusals.add(position, "role", "role_not_yours", message)
 
 
+_TEXT_LIMITS = {"first_name": 150, "last_name": 150, "phone_number": 128, "secondary_email": 254}
+
+
 def _check_profile(account: Account, refusals: Refusals, position: int) -> None:
-    for field in ("first_name", "last_name", "phone_number", "secondary_email"):
-        limit = Account._meta.get_field(field).max_length
-        if limit is not None and len(getattr(account, field)) > limit:
+    for field, limit in _TEXT_LIMITS.items():
+        if len(getattr(account, field)) > limit:
             message = _("At most %(limit)d characters fit here.") % {"limit": limit}
             refusals.add(position, field, "too_long", message)
         elif any(not character.isprintable() for character in getattr(account, field)):
-            message = _("This contains an invisible character; remove it.")
-            refusals.add(position, field, "hidden_character", message)
+            refusals.add(
+                position,
+                field,
+                "hidden_character",
+                _("This contains an invisible character; remove it."),
+            )
     if account.secondary_email:
         try:
             validate_email(account.secondary_email)
         except ValidationError:
-            message = _("Enter an e-mail address, for example name@example.com.")
-            refusals.add(position, "secondary_email", "invalid_email", message)
+            refusals.add(
+                position,
+                "secondary_email",
+                "invalid_email",
+                _("Enter an e-mail address, for example name@example.com."),
+            )
     if account.language and account.language not in dict(settings.LANGUAGES):
         refusals.add(position, "language", "unknown_language", _("The panel does not speak this language."))
 

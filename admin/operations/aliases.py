@@ -76,11 +76,11 @@ def create_aliases(actor: Actor, /, specs: Sequence[AliasSpec]) -> list[Alias]:
     drafts = _canonical_specs(specs, refusals)
     touched = [a for draft in drafts for a in (draft.address, *draft.recipients) if a]
     domains = lock_domains(actor, names=map(_domain_of, touched))
-    _check_addresses(drafts, domains, refusals)
-    mailboxes = _mailboxes_at([draft.address for draft in drafts])
+    local = _LocalAddresses.behind(touched)
+    _check_addresses(drafts, domains, set(local.aliases), refusals)
+    mailboxes = set(local.mailboxes)
     for position, draft in enumerate(drafts):
         _check_details(draft, refusals, position, is_forward=draft.address in mailboxes)
-    local = _LocalAddresses.behind([r for draft in drafts for r in draft.recipients])
     local.announce(draft.address for draft in drafts)
     for position, draft in enumerate(drafts):
         _check_recipients(draft.address, draft.recipients, local, mailboxes, refusals, position)
@@ -156,13 +156,10 @@ def _domain_of(address: str) -> str:
     return split_address(address)[1]
 
 
-def _check_addresses(drafts: Sequence[AliasSpec], domains: dict[str, Domain], refusals: Refusals) -> None:
+def _check_addresses(
+    drafts: Sequence[AliasSpec], domains: dict[str, Domain], taken: set[str], refusals: Refusals
+) -> None:
     repeated = duplicates(draft.address for draft in drafts)
-    taken = set(
-        Alias.objects.filter(address__in=[draft.address for draft in drafts]).values_list(
-            "address", flat=True
-        )
-    )
     for position, draft in enumerate(drafts):
         if not draft.address:
             continue
@@ -189,16 +186,28 @@ def _check_details(
         message = _("A description has at most %(limit)d characters.") % {"limit": MAX_DESCRIPTION}
         refusals.add(position, "description", "description_too_long", message)
     if any(category(each) in {"Cc", "Cs"} and each not in "\t\n\r" for each in details.description):
-        message = _("This contains an invisible character; remove it.")
-        refusals.add(position, "description", "hidden_character", message)
+        refusals.add(
+            position,
+            "description",
+            "hidden_character",
+            _("This contains an invisible character; remove it."),
+        )
     if details.expire_at is None:
         return
     if is_forward:
-        message = _("The forward of a mailbox does not expire; disable it when it is no longer wanted.")
-        refusals.add(position, "expire_at", "forward_cannot_expire", message)
+        refusals.add(
+            position,
+            "expire_at",
+            "forward_cannot_expire",
+            _("The forward of a mailbox does not expire; disable it when it is no longer wanted."),
+        )
     elif expiry_is_new and details.expire_at <= timezone.now():
-        message = _("This instant is in the past. Choose a later one, or disable the alias.")
-        refusals.add(position, "expire_at", "expiry_past", message)
+        refusals.add(
+            position,
+            "expire_at",
+            "expiry_past",
+            _("This instant is in the past. Choose a later one, or disable the alias."),
+        )
 
 
 # --- recipients ------------------------------------------------------------------------------------------------
@@ -206,21 +215,19 @@ def _check_details(
 
 @dataclass(slots=True)
 class _LocalAddresses:
-    """Who stands behind recipients in local domains: mailboxes and aliases by address."""
+    """Who stands behind addresses in local domains: mailboxes and aliases by address."""
 
     domains: set[str]
     mailboxes: dict[str, int]
     aliases: dict[str, int | None]
 
     @classmethod
-    def behind(cls, recipients: Sequence[str]) -> _LocalAddresses:
+    def behind(cls, addresses: Sequence[str]) -> _LocalAddresses:
         """Look all of them up with three queries; an extension does not count."""
-        plain = {address for r in recipients for address in (r, without_extension(r))}
+        plain = {each for address in addresses for each in (address, without_extension(address))}
         return cls(
             domains=set(
-                Domain.objects.filter(name__in={_domain_of(r) for r in recipients}).values_list(
-                    "name", flat=True
-                )
+                Domain.objects.filter(name__in=set(map(_domain_of, addresses))).values_list("name", flat=True)
             ),
             mailboxes=dict(Mailbox.objects.filter(user__email__in=plain).values_list("user__email", "pk")),
             aliases=dict(Alias.objects.filter(address__in=plain).values_list("address", "pk")),

@@ -101,7 +101,8 @@ def create_domains(actor: Actor, /, specs: Sequence[DomainSpec]) -> list[Domain]
             for name in draft.aliases
         ]
     )
-    publication.publish(publication.keys_of_names(row.name for row in (*domains, *aliases)))
+    names = [*(domain.name for domain in domains), *(alias.name for alias in aliases)]
+    publication.publish(publication.keys_of_names(names))
     for domain in domains:
         record(domain)
     for alias in aliases:
@@ -174,8 +175,10 @@ def _check_names(actor: Actor, batch: Sequence[tuple[str, ...]], refusals: Refus
             elif name in taken:
                 refusals.add(position, field, "name_taken", _taken_message(actor, taken[name]))
             elif not actor.is_super and is_reserved(name, settings.MODOBOA_RESERVED_DOMAINS):
-                message = _("“%(name)s” cannot be added by yourself; ask the administrator of this server.")
-                refusals.add(position, field, "reserved_name", message % {"name": display_domain(name)})
+                message = _(
+                    "“%(name)s” cannot be added by yourself; ask the administrator of this server."
+                ) % {"name": display_domain(name)}
+                refusals.add(position, field, "reserved_name", message)
 
 
 def _named_fields(names: tuple[str, ...]) -> list[tuple[str, str]]:

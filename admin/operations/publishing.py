@@ -17,6 +17,6 @@ def rebuild_published(actor: Actor, /) -> int:
 
     No :func:`core.operation.operation`: it changes nothing that people manage, and commits as it goes.
     """
-    if not policies.may_publish(actor):
+    if not (actor.user.is_active and policies.may_publish(actor)):
         raise PermissionDenied
     return publication.rebuild()

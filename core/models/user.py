@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeVar
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -17,7 +17,10 @@ from core.hashing_policy import hash_secret
 from core.roles import Role
 
 
-class UserQuerySet(models.QuerySet["User"]):
+U = TypeVar("U", bound="User")
+
+
+class UserQuerySet(models.QuerySet[U]):
     """Named selections of accounts."""
 
     def active(self) -> Self:
@@ -28,7 +31,7 @@ class UserQuerySet(models.QuerySet["User"]):
         """Accounts that may do everything."""
         return self.filter(role=Role.SUPER_ADMIN)
 
-    def get_by_natural_key(self, username: str) -> User:
+    def get_by_natural_key(self, username: str) -> U:
         """Account with this login name (Django's authentication and serializers ask for it)."""
         return self.get(username=username.lower())
 

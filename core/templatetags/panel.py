@@ -1,5 +1,6 @@
 """Tags and filters of the design system: ``{% load panel %}``."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
@@ -7,14 +8,17 @@ from django.forms.boundfield import BoundField
 from django.template import Context
 from django.template.loader import render_to_string
 from django.templatetags.static import static
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
 from django.utils.translation import gettext
 
 from core import presentation
 
 register = template.Library()
 
+_MINUTE = timedelta(minutes=1)
 WARN_FROM, BAD_FROM = 0.8, 0.95
 DIRECTIONAL = frozenset({"chevron-left", "chevron-right", "arrow-right", "forward", "box-arrow-right"})
 
@@ -187,6 +191,14 @@ def bytes_text(size: int | None) -> str:
 def megabytes_text(size: int | None) -> str:
     """As ``bytes``, for columns in MB."""
     return "" if size is None else presentation.size_text(int(size) * presentation.MIB)
+
+
+@register.filter
+def ago(at: datetime) -> str:
+    """How long ago an instant was; what happened within a minute happened just now."""
+    if timezone.now() - at < _MINUTE:
+        return gettext("just now")
+    return gettext("%(span)s ago") % {"span": timesince(at)}
 
 
 @register.filter

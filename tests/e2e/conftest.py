@@ -14,7 +14,7 @@ from playwright.sync_api import sync_playwright
 from tests.cast import Cast, assemble
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
     from pytest_django.live_server_helper import LiveServer
 
 # Playwright's synchronous interface runs an event loop in this thread, which Django mistakes for an asynchronous
@@ -30,8 +30,8 @@ _QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
-WIDE = {"width": 1440, "height": 900}
-PHONE = {"width": 390, "height": 844}
+WIDE: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +50,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def people(live_server: LiveServer) -> Cast:
+def people(transactional_db: None) -> Cast:  # noqa: ARG001  committed rows
     """Everybody, committed, so that the server sees them."""
     return assemble()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import smtplib
 import time
 from datetime import timedelta
 
@@ -13,7 +12,7 @@ from django.utils import timezone
 from admin import publication
 from admin.models import MailboxOperation
 from tests.cast import PASSWORD
-from tests.mail.panel import Panel, unique_name
+from tests.mail.panel import OFF, ON, Panel, unique_name
 from tests.servers.stack import MailStack, Reply, new_token
 
 FRIEND = "friend@outside.test"
@@ -81,13 +80,14 @@ def test_a_catch_all_takes_what_nobody_has(each_stack: MailStack, panel: Panel) 
 def test_a_catch_all_does_not_take_what_is_switched_off_or_expired(stack: MailStack, panel: Panel) -> None:
     domain = panel.new_domain()
     keeper, sam = (panel.new_account(f"{name}@{domain}") for name in ("keeper", "sam"))
-    off = panel.new_account(f"off@{domain}", is_active=False)
+    off = panel.new_account(f"off@{domain}")
     alias_off = panel.new_alias(f"alias-off@{domain}", sam)
-    panel.change_alias(alias_off, enabled=False)
-    soon = timezone.now() + timedelta(seconds=1)
+    panel.change_alias(alias_off, {"enabled": OFF})
+    soon = (timezone.now() + timedelta(seconds=3)).replace(microsecond=0)
     expired = panel.new_alias(f"expired@{domain}", sam, expires=soon)
     to_nobody = panel.new_alias(f"to-nobody@{domain}", off)
     panel.new_alias(f"@{domain}", keeper)
+    panel.change_account(off, {"is_active": OFF})
     time.sleep(max(0, (soon - timezone.now()).total_seconds()) + 0.1)
 
     closed = [off, alias_off, expired, to_nobody]
@@ -99,39 +99,30 @@ def test_a_catch_all_does_not_take_what_is_switched_off_or_expired(stack: MailSt
     assert not stack.has_mail(sam, token)
 
 
-def test_another_name_of_the_domain_reaches_the_same_people(each_stack: MailStack, panel: Panel) -> None:
+def test_another_name_of_the_domain_reaches_the_same_people(stack: MailStack, panel: Panel) -> None:
     domain = panel.new_domain()
     sam = panel.new_account(f"sam@{domain}")
     panel.new_alias(f"info@{domain}", sam)
     other = panel.new_domain_alias(domain)
-    each_stack.wait_for_mail(sam, sent(each_stack, f"sam@{other}"))
-    each_stack.wait_for_mail(sam, sent(each_stack, f"info@{other}"))
-    assert answer_to(each_stack, f"nobody@{other}").code == 550
+    stack.wait_for_mail(sam, sent(stack, f"sam@{other}"))
+    stack.wait_for_mail(sam, sent(stack, f"info@{other}"))
+    assert answer_to(stack, f"nobody@{other}").code == 550
 
 
-def test_an_international_domain_is_reached_in_both_spellings(stack: MailStack, panel: Panel) -> None:
+def test_an_international_domain_is_reached_by_its_ascii_spelling(stack: MailStack, panel: Panel) -> None:
+    """The other spelling needs SMTPUTF8, which Dovecot's LMTP does not have: such a mail is never lost, though.
+
+    Postfix before 3.8 does not find it in PostgreSQL (see test_lookups.py) and refuses; else the sender gets a bounce.
+    """
     shown = f"bücher-{unique_name()}"
     stored = panel.new_domain(name=shown)
     assert stored.startswith("xn--")
-    sam = panel.new_account(f"sam@{stored}")
+    sam = panel.new_account(f"sam@{shown}")
+    assert sam == f"sam@{stored}"
     stack.wait_for_mail(sam, sent(stack, sam))
     token = new_token()
-    with smtplib.SMTP("127.0.0.1", stack.smtp_port, "client.test", 30) as client:
-        client.command_encoding = "utf-8"
-        client.ehlo()
-        client.mail(FRIEND)
-        assert client.rcpt(f"nobody@{shown}")[0] == 550
-        assert client.rcpt(f"sam@{shown}")[0] == 250
-        client.data(f"Subject: {token}\r\n\r\n{token}\r\n")
-    stack.wait_for_mail(sam, token)
-
-
-def test_what_dovecot_cannot_take_comes_back(stack: MailStack, panel: Panel) -> None:
-    """Its LMTP has no SMTPUTF8 (2.3 and 2.4), so a client that insists on it gets a bounce."""
-    shown = f"bücher-{unique_name()}"
-    sam = panel.new_account(f"sam@{panel.new_domain(name=shown)}")
-    token = sent(stack, f"sam@{shown}")
-    assert b"SMTPUTF8 is required" in stack.sink.wait_for(token).data
+    if stack.send(FRIEND, [f"sam@{shown}"], token)[f"sam@{shown}"].accepted:
+        assert b"SMTPUTF8 is required" in stack.sink.wait_for(token).data
     assert not stack.has_mail(sam, token)
 
 
@@ -141,7 +132,7 @@ def test_a_forward_sends_everything_outside(stack: MailStack, panel: Panel) -> N
     token = sent(stack, sam)
     assert stack.sink.wait_for(token).recipients == (ELSEWHERE,)
     later = new_token()
-    panel.change_alias(sam, enabled=False)
+    panel.change_alias(sam, {"enabled": OFF})
     assert stack.send(FRIEND, [sam], later)[sam].accepted
     stack.wait_for_mail(sam, later)
     assert not stack.has_mail(sam, token)
@@ -160,34 +151,34 @@ def test_a_disabled_domain_takes_no_mail(stack: MailStack, panel: Panel) -> None
     sam = panel.new_account(f"sam@{domain}")
     other = panel.new_domain_alias(domain)
     stack.wait_for_mail(sam, sent(stack, sam))
-    panel.change_domain(domain, enabled=False)
+    panel.change_domain(domain, {"enabled": OFF})
     assert answer_to(stack, sam).code == 454  # no domain of ours any more
     assert answer_to(stack, f"sam@{other}").code == 454
-    panel.change_domain(domain, enabled=True)
+    panel.change_domain(domain, {"enabled": ON})
     token = sent(stack, f"sam+again@{domain}")
     stack.wait_for_mail(sam, token)
 
 
-def test_a_disabled_account_takes_no_mail(each_stack: MailStack, panel: Panel) -> None:
+def test_a_disabled_account_takes_no_mail(stack: MailStack, panel: Panel) -> None:
     domain = panel.new_domain()
     sam, dora = (panel.new_account(f"{name}@{domain}") for name in ("sam", "dora"))
     panel.new_alias(f"both@{domain}", sam, dora)
     panel.new_alias(f"one@{domain}", sam)
-    panel.change_account(sam, is_active=False)
-    assert answer_to(each_stack, sam).code == 550
-    assert answer_to(each_stack, f"one@{domain}").code == 550
-    token = sent(each_stack, f"both@{domain}")
-    each_stack.wait_for_mail(dora, token)
-    assert token not in "".join(str(mail.data) for mail in each_stack.sink.mails)  # no bounce
+    panel.change_account(sam, {"is_active": OFF})
+    assert answer_to(stack, sam).code == 550
+    assert answer_to(stack, f"one@{domain}").code == 550
+    token = sent(stack, f"both@{domain}")
+    stack.wait_for_mail(dora, token)
+    assert token not in "".join(str(mail.data) for mail in stack.sink.mails)  # no bounce
 
 
-def test_an_extension_is_kept_apart_from_the_address(each_stack: MailStack, panel: Panel) -> None:
+def test_an_extension_is_kept_apart_from_the_address(stack: MailStack, panel: Panel) -> None:
     domain = panel.new_domain()
     keeper, sam = (panel.new_account(f"{name}@{domain}") for name in ("keeper", "sam"))
     panel.new_alias(f"info@{domain}", sam)
     panel.new_alias(f"@{domain}", keeper)
-    each_stack.wait_for_mail(sam, sent(each_stack, f"sam+shop@{domain}"))
-    each_stack.wait_for_mail(sam, sent(each_stack, f"info+shop@{domain}"))
+    stack.wait_for_mail(sam, sent(stack, f"sam+shop@{domain}"))
+    stack.wait_for_mail(sam, sent(stack, f"info+shop@{domain}"))
 
 
 def test_an_alias_of_an_extended_address_wins_over_the_plain_one(stack: MailStack, panel: Panel) -> None:
@@ -198,15 +189,15 @@ def test_an_alias_of_an_extended_address_wins_over_the_plain_one(stack: MailStac
     stack.wait_for_mail(sam, sent(stack, f"sam+other@{domain}"))
 
 
-def test_upper_case_addresses_are_the_same_addresses(each_stack: MailStack, panel: Panel) -> None:
+def test_upper_case_addresses_are_the_same_addresses(stack: MailStack, panel: Panel) -> None:
     domain = panel.new_domain()
     sam = panel.new_account(f"sam@{domain}")
     panel.new_alias(f"info@{domain}", sam)
     other = panel.new_domain_alias(domain)
-    each_stack.wait_for_mail(sam, sent(each_stack, sam.upper()))
-    each_stack.wait_for_mail(sam, sent(each_stack, f"Info@{domain}"))
-    each_stack.wait_for_mail(sam, sent(each_stack, f"SAM@{other.upper()}"))
-    with each_stack.imap_login(sam.upper(), PASSWORD) as imap:
+    stack.wait_for_mail(sam, sent(stack, sam.upper()))
+    stack.wait_for_mail(sam, sent(stack, f"Info@{domain}"))
+    stack.wait_for_mail(sam, sent(stack, f"SAM@{other.upper()}"))
+    with stack.imap_login(sam.upper(), PASSWORD) as imap:
         assert int(imap.select()[1][0] or b"") == 3
 
 

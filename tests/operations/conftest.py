@@ -21,8 +21,8 @@ pytest.register_assert_rewrite("tests.operations.evidence")
 settings.register_profile(
     "operations",
     deadline=None,
-    max_examples=12,
-    stateful_step_count=25,
+    max_examples=6,
+    stateful_step_count=20,
     suppress_health_check=list(HealthCheck),
 )
 

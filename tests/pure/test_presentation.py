@@ -1,11 +1,13 @@
 """Sizes, names and fields look the way people read them."""
 
+from datetime import timedelta
+
 import pytest
 from django import forms
 from django.http import QueryDict
 from django.template import RequestContext, Template
 from django.test import RequestFactory
-from django.utils import translation
+from django.utils import timezone, translation
 
 from core import presentation
 from core.form_rendering import AddressField, FieldGroup, PanelForm, Switch, UnitInput, ValueListField
@@ -27,11 +29,11 @@ MIB, GIB = 1024**2, 1024**3
         (2048 * 1024**5, "2048 PB"),
     ],
 )
-def test_a_size_has_at_most_one_decimal_and_the_unit_of_mail_servers(size: int, text: str):
+def test_a_size_has_at_most_one_decimal_and_the_unit_of_mail_servers(size: int, text: str) -> None:
     assert presentation.size_text(size) == text
 
 
-def test_a_size_uses_the_decimal_mark_of_the_language():
+def test_a_size_uses_the_decimal_mark_of_the_language() -> None:
     with translation.override("de"):
         assert presentation.size_text(382 * GIB // 10).startswith("38,2")
 
@@ -46,7 +48,7 @@ def test_a_size_uses_the_decimal_mark_of_the_language():
         (0, 0, "Empty, no limit"),
     ],
 )
-def test_usage_names_the_unit_once_where_it_is_the_same(used: int, limit: int, text: str):
+def test_usage_names_the_unit_once_where_it_is_the_same(used: int, limit: int, text: str) -> None:
     assert presentation.usage_text(used, limit) == text
 
 
@@ -61,7 +63,7 @@ def test_usage_names_the_unit_once_where_it_is_the_same(used: int, limit: int, t
         ("", ""),
     ],
 )
-def test_a_name_is_shown_in_its_own_script_or_as_it_is(name: str, text: str):
+def test_a_name_is_shown_in_its_own_script_or_as_it_is(name: str, text: str) -> None:
     assert presentation.unicode_domain(name) == text
 
 
@@ -78,17 +80,17 @@ def test_a_name_is_shown_in_its_own_script_or_as_it_is(name: str, text: str):
 )
 def test_the_bar_warns_before_the_limit_and_never_leaves_its_frame(
     used: int, limit: int, percent: str, tone: str
-):
+) -> None:
     bar = panel.usage_bar(used, limit)
     assert (bar["percent"], bar["tone"]) == (percent, tone)
 
 
-def test_the_width_of_a_bar_is_never_localized():
+def test_the_width_of_a_bar_is_never_localized() -> None:
     with translation.override("de"):
         assert panel.usage_bar(1, 3)["percent"] == "33.3"
 
 
-def test_a_quota_column_in_megabytes_is_a_limit_too():
+def test_a_quota_column_in_megabytes_is_a_limit_too() -> None:
     assert panel.usage_bar(GIB, limit_mb=2048)["text"] == "1 of 2 GB"
 
 
@@ -96,7 +98,7 @@ def rendered(source: str, url: str = "/domains/", **values: object) -> str:
     return Template(source).render(RequestContext(RequestFactory().get(url), values))
 
 
-def test_a_second_click_on_a_header_turns_the_order_and_starts_on_the_first_page():
+def test_a_second_click_on_a_header_turns_the_order_and_starts_on_the_first_page() -> None:
     header = rendered('{% sort_link "name" "Name" %}', "/?q=a&page=3", sort="name")
     assert 'aria-sort="ascending"' in header
     assert 'href="?q=a&amp;sort=-name"' in header
@@ -104,16 +106,16 @@ def test_a_second_click_on_a_header_turns_the_order_and_starts_on_the_first_page
     assert 'aria-sort="ascending"' in rendered('{% sort_link "name" "Name" default=True %}', sort="")
 
 
-def test_a_filter_keeps_the_search_and_drops_the_page():
+def test_a_filter_keeps_the_search_and_drops_the_page() -> None:
     assert rendered('{% filter_url "status" "on" %}', "/?q=a+b&page=3&status=off") == "?q=a+b&amp;status=on"
     assert rendered('{% filter_url "status" "" %}', "/?q=a&status=off") == "?q=a"
 
 
-def test_another_page_keeps_everything_else():
+def test_another_page_keeps_everything_else() -> None:
     assert rendered("{% page_url 2 %}", "/?q=%26x&page=9") == "?q=%26x&amp;page=2"
 
 
-def test_an_icon_is_silent_unless_it_has_a_label():
+def test_an_icon_is_silent_unless_it_has_a_label() -> None:
     assert 'aria-hidden="true"' in panel.icon("pencil")
     assert 'aria-label="&lt;Edit&gt;"' in panel.icon("pencil", "<Edit>")
 
@@ -136,7 +138,7 @@ def field_html(form: forms.Form, name: str) -> str:
     return str(form[name].as_field_group())
 
 
-def test_an_address_is_one_value_with_its_domain_offered_in_its_own_script():
+def test_an_address_is_one_value_with_its_domain_offered_in_its_own_script() -> None:
     form = SampleForm({"address_local": " jo ", "address_domain": "xn--bcher-kva.example", "quota": "1"})
     assert form.is_valid(), form.errors
     assert form.cleaned_data["address"] == "jo@xn--bcher-kva.example"
@@ -144,15 +146,15 @@ def test_an_address_is_one_value_with_its_domain_offered_in_its_own_script():
 
 
 @pytest.mark.parametrize("data", [{}, {"address_local": "jo"}, {"address_domain": "example.org"}])
-def test_half_an_address_is_refused(data: dict[str, str]):
+def test_half_an_address_is_refused(data: dict[str, str]) -> None:
     assert "address" in SampleForm(data).errors
 
 
-def test_a_domain_that_was_not_offered_is_refused():
+def test_a_domain_that_was_not_offered_is_refused() -> None:
     assert "address" in SampleForm({"address_local": "jo", "address_domain": "other.example"}).errors
 
 
-def test_an_empty_local_part_is_a_catch_all_where_the_field_allows_it():
+def test_an_empty_local_part_is_a_catch_all_where_the_field_allows_it() -> None:
     class CatchAll(PanelForm):
         address = AddressField(domains=("example.org",), local_required=False)
 
@@ -161,7 +163,7 @@ def test_an_empty_local_part_is_a_catch_all_where_the_field_allows_it():
     assert form.cleaned_data["address"] == "@example.org"
 
 
-def test_offered_domains_of_one_form_do_not_leak_into_the_next():
+def test_offered_domains_of_one_form_do_not_leak_into_the_next() -> None:
     first, second = SampleForm(), SampleForm()
     field = first.fields["address"]
     assert isinstance(field, AddressField)
@@ -170,7 +172,7 @@ def test_offered_domains_of_one_form_do_not_leak_into_the_next():
     assert "secret.example" not in field_html(SampleForm(), "address")
 
 
-def test_a_refusal_stands_at_its_field_and_is_named_by_it():
+def test_a_refusal_stands_at_its_field_and_is_named_by_it() -> None:
     html = field_html(SampleForm({"quota": "many"}), "quota")
     assert 'aria-invalid="true"' in html
     assert 'aria-describedby="id_quota_error"' in html
@@ -180,12 +182,12 @@ def test_a_refusal_stands_at_its_field_and_is_named_by_it():
     assert 'id="id_address_helptext"' in help_and_error
 
 
-def test_a_label_belongs_to_the_control_that_is_there():
+def test_a_label_belongs_to_the_control_that_is_there() -> None:
     assert 'for="id_address_0"' in field_html(SampleForm(), "address")
     assert 'id="id_address_0"' in field_html(SampleForm(), "address")
 
 
-def test_controls_get_their_classes_from_the_renderer():
+def test_controls_get_their_classes_from_the_renderer() -> None:
     form = SampleForm()
     assert 'class="form-control"' in field_html(form, "quota")
     assert 'class="form-select"' in field_html(form, "address")
@@ -193,12 +195,12 @@ def test_controls_get_their_classes_from_the_renderer():
     assert 'class="form-control"' in field_html(form, "notes")
 
 
-def test_a_hostile_value_is_text():
+def test_a_hostile_value_is_text() -> None:
     form = SampleForm(QueryDict("quota=%22%3E%3Cscript%3E&recipients=%22%3E%3Cscript%3E"))
     assert "<script>" not in field_html(form, "quota") + field_html(form, "recipients")
 
 
-def test_blank_lines_of_a_list_are_no_values_and_spare_lines_are_there():
+def test_blank_lines_of_a_list_are_no_values_and_spare_lines_are_there() -> None:
     form = SampleForm(
         QueryDict(
             "address_local=jo&address_domain=example.org&quota=1&recipients=a&recipients=+&recipients=b"
@@ -211,7 +213,7 @@ def test_blank_lines_of_a_list_are_no_values_and_spare_lines_are_there():
     )  # two values, two spare, the template
 
 
-def test_a_form_shows_the_short_part_first_and_drops_groups_without_fields():
+def test_a_form_shows_the_short_part_first_and_drops_groups_without_fields() -> None:
     form = SampleForm()
     assert [field.name for field in form.short_fields()] == ["address", "quota", "enabled", "recipients"]
     assert [(group.label, [field.name for field in group.fields]) for group in form.more_groups()] == [
@@ -221,7 +223,13 @@ def test_a_form_shows_the_short_part_first_and_drops_groups_without_fields():
     assert "half" in field_html(form, "quota")
 
 
-def test_a_refusal_never_hides_in_a_folded_group():
+def test_a_refusal_never_hides_in_a_folded_group() -> None:
     form = SampleForm({"address_local": "jo", "address_domain": "example.org", "quota": "1"})
     form.add_error("notes", "Too long.")
     assert [group.is_open for group in form.more_groups()] == [True]
+
+
+def test_what_happened_within_a_minute_happened_just_now() -> None:
+    now = timezone.now()
+    assert panel.ago(now - timedelta(seconds=59)) == "just now"
+    assert panel.ago(now - timedelta(hours=2, seconds=5)) == "2\xa0hours ago"

@@ -44,11 +44,11 @@ def used_icons() -> Iterator[tuple[str, str]]:
                 yield name, path.relative_to(TOP).as_posix()
 
 
-def test_every_vendored_file_is_what_the_manifest_says():
+def test_every_vendored_file_is_what_the_manifest_says() -> None:
     assert {name: digest(path) for name, path in vendored().items()} == manifest()
 
 
-def test_every_package_comes_with_its_licence():
+def test_every_package_comes_with_its_licence() -> None:
     packages = json.loads((VENDOR / "manifest.json").read_text(encoding="utf-8"))["packages"]
     assert {package["name"] for package in packages} >= {"bootstrap", "htmx.org", "uplot", "bootstrap-icons"}
     for package in packages:
@@ -57,25 +57,25 @@ def test_every_package_comes_with_its_licence():
         assert any(path.endswith("/LICENSE") for path in package["files"]), package["name"]
 
 
-def test_no_vendored_file_points_at_a_source_map():
+def test_no_vendored_file_points_at_a_source_map() -> None:
     """Hashed static files refuse to be collected when it is missing."""
     assert [name for name, path in vendored().items() if b"sourceMappingURL" in path.read_bytes()] == []
 
 
-def test_the_sprite_holds_exactly_the_listed_icons():
+def test_the_sprite_holds_exactly_the_listed_icons() -> None:
     sprite = (VENDOR / "bootstrap-icons" / "icons.svg").read_text(encoding="utf-8")
     listed = (VENDOR / "bootstrap-icons" / "icons.txt").read_text(encoding="utf-8").split()
     assert re.findall(r'<symbol id="([^"]+)"', sprite) == listed
 
 
-def test_every_icon_that_pages_name_is_in_the_sprite():
+def test_every_icon_that_pages_name_is_in_the_sprite() -> None:
     listed = set((VENDOR / "bootstrap-icons" / "icons.txt").read_text(encoding="utf-8").split())
     used = list(used_icons())
     assert len(used) > 50
     assert [(name, where) for name, where in used if name not in listed] == []
 
 
-def test_the_first_page_weighs_at_most_150_kilobytes():
+def test_the_first_page_weighs_at_most_150_kilobytes() -> None:
     root = (TOP / "templates" / "base_root.html").read_text(encoding="utf-8")
     names = set(re.findall(r"{% static '([^']+)' %}", root)) | {"vendor/bootstrap-icons/icons.svg"}
     names -= {"vendor/bootstrap/bootstrap.rtl.min.css"}  # instead of the other one, never with it
@@ -85,20 +85,20 @@ def test_the_first_page_weighs_at_most_150_kilobytes():
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.relative_to(TOP / "templates").as_posix())
-def test_templates_need_no_inline_script_and_no_inline_style(path: Path):
+def test_templates_need_no_inline_script_and_no_inline_style(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:|hx-on", text)
     assert not re.search(r"<script(?![^>]*\ssrc=)", text)
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.relative_to(TOP / "templates").as_posix())
-def test_templates_open_with_a_comment_about_purpose_context_and_accessibility(path: Path):
+def test_templates_open_with_a_comment_about_purpose_context_and_accessibility(path: Path) -> None:
     opening = path.read_text(encoding="utf-8")[:1800]
     for word in ("{# Purpose:", "Context", "Accessibility:"):
         assert word in opening
 
 
-def test_nothing_of_ours_is_fetched_from_another_host():
+def test_nothing_of_ours_is_fetched_from_another_host() -> None:
     ours = [*(STATIC / "css").glob("*.css"), *(STATIC / "js").glob("*.js"), *TEMPLATES]
     foreign = re.compile(r"""(?:src|href|url|import|fetch)\s*[=(]\s*["']?(?:https?:)?//""")
     assert [path.name for path in ours if foreign.search(path.read_text(encoding="utf-8"))] == []

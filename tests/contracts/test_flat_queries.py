@@ -1,0 +1,125 @@
+"""A page costs the same number of statements for 2 rows and for 22."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from admin.models import Alias
+from admin.operations import (
+    AccountSpec,
+    AliasSpec,
+    DomainSpec,
+    MailboxSpec,
+    create_accounts,
+    create_aliases,
+    create_domains,
+)
+from core.actor import Actor
+from core.roles import Role
+from parameters.models import Parameter
+from tests.cast import PASSWORD, Cast
+
+LIST_STATEMENTS = 10
+PAGE_STATEMENTS = 15
+LISTS = [
+    "/admin/domains/",
+    "/admin/domains/?q=example&sort=-storage",
+    "/admin/domains/?sort=mailboxes&status=enabled",
+    "/admin/identities/",
+    "/admin/identities/?q=example&sort=-name",
+    "/admin/identities/?sort=storage&status=enabled&domain=dora.example",
+    "/admin/identities/?kind=account",
+    "/admin/identities/?kind=alias&sort=kind",
+]
+PEOPLE = ["root", "rita", "dora"]
+
+
+@pytest.fixture
+def few(cast: Cast) -> Cast:
+    """Two of everything that is listed, for everybody who looks."""
+    Parameter.objects.create(app="core", name="items_per_page", value=500)
+    _add(cast, 0, 2)
+    return cast
+
+
+def _add(cast: Cast, first: int, last: int) -> None:
+    numbers = range(first, last)
+    for actor, domain in ((cast.root, "dora.example"), (cast.rita, "reseller.example")):
+        addresses = [f"p{number}@{domain}" for number in numbers]
+        create_accounts(
+            actor,
+            [
+                AccountSpec(
+                    username=address,
+                    password=PASSWORD,
+                    role=Role.SIMPLE_USER,
+                    mailbox=MailboxSpec(address=address, sender_addresses=(f"s{address}",)),
+                )
+                for address in addresses
+            ],
+        )
+        targets = (f"p0@{domain}", "a@else.example", "b@else.example", "c@else.example", "d@else.example")
+        create_aliases(
+            actor, [AliasSpec(address=f"a{number}@{domain}", recipients=targets) for number in numbers]
+        )
+        name = domain.partition(".")[0]
+        specs = [
+            DomainSpec(name=f"{name}{number}.example", aliases=(f"{name}{number}.test",))
+            for number in numbers
+        ]
+        create_domains(actor, specs)
+
+
+def _statements(browser: Client, url: str) -> tuple[int, list[str]]:
+    with CaptureQueriesContext(connection) as queries:
+        answer = browser.get(url)
+    assert answer.status_code == 200, url
+    return len(queries), [query["sql"] for query in queries.captured_queries]
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+def test_lists_cost_the_same_for_2_and_for_22_rows(
+    person: str, few: Cast, browser_of: Callable[[Actor | None], Client]
+) -> None:
+    browser = browser_of(few.everybody[person])
+    _statements(browser, LISTS[0])  # what a process looks up once
+    with_few = {url: _statements(browser, url)[0] for url in LISTS}
+    _add(few, 2, 22)
+    with_many = {url: _statements(browser, url)[0] for url in LISTS}
+    assert with_many == with_few
+    assert {url: count for url, count in with_many.items() if count > LIST_STATEMENTS} == {}
+
+
+def test_pages_of_one_object_cost_the_same_for_2_and_for_22_rows(
+    few: Cast, browser_of: Callable[[Actor | None], Client]
+) -> None:
+    person = few.dora_example.mailboxes.get(address="p0").user_id
+    alias = Alias.objects.get(address="a0@dora.example").pk
+    urls = [
+        reverse("admin:domain_detail", args=[few.dora_example.pk]),
+        reverse("admin:domain_update", args=[few.dora_example.pk]),
+        reverse("admin:domain_delete", args=[few.dora_example.pk]),
+        reverse("admin:account_detail", args=[person]),
+        reverse("admin:account_update", args=[person]),
+        reverse("admin:account_delete", args=[person]),
+        reverse("admin:alias_detail", args=[alias]),
+        reverse("admin:alias_update", args=[alias]),
+        reverse("admin:alias_delete", args=[alias]),
+        reverse("admin:account_create"),
+        reverse("admin:alias_create"),
+        reverse("admin:domain_create"),
+        reverse("admin:my_mailbox"),
+    ]
+    browser = browser_of(few.root)
+    _statements(browser, urls[0])
+    with_few = {url: _statements(browser, url)[0] for url in urls}
+    _add(few, 2, 22)
+    with_many = {url: _statements(browser, url)[0] for url in urls}
+    assert with_many == with_few
+    assert {url: count for url, count in with_many.items() if count > PAGE_STATEMENTS} == {}

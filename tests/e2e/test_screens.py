@@ -1,0 +1,88 @@
+"""Every screen, wide and phone-sized, light and dark: axe finds nothing, nothing sticks out, and a picture is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from admin.models import Account, Alias
+from admin.operations import create_alias
+from tests.cast import Cast
+from tests.e2e.conftest import ARTIFACTS, PHONE, WIDE
+from tests.e2e.test_main_path import sign_in
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, ViewportSize
+
+LOOKS = [
+    pytest.param(size, scheme, id=f"{name}-{scheme}")
+    for name, size in (("wide", WIDE), ("phone", PHONE))
+    for scheme in ("light", "dark")
+]
+
+
+def screens(people: Cast) -> dict[str, str]:
+    """Name and path of every screen."""
+    domain, sam, alias = people.dora_example.pk, people.sam.pk, Alias.objects.get().pk
+    return {
+        "domain_list": "/admin/domains/",
+        "domain_list_empty": "/admin/domains/?q=nothing-like-this",
+        "domain_create": "/admin/domains/new/",
+        "domain_detail": f"/admin/domains/{domain}/",
+        "domain_update": f"/admin/domains/{domain}/edit/",
+        "domain_delete": f"/admin/domains/{domain}/delete/",
+        "identity_list": "/admin/identities/",
+        "account_create": "/admin/accounts/new/",
+        "account_detail": f"/admin/accounts/{sam}/",
+        "account_update": f"/admin/accounts/{sam}/edit/",
+        "account_delete": f"/admin/accounts/{sam}/delete/",
+        "alias_create": "/admin/aliases/new/",
+        "alias_detail": f"/admin/aliases/{alias}/",
+        "alias_update": f"/admin/aliases/{alias}/edit/",
+        "alias_delete": f"/admin/aliases/{alias}/delete/",
+        "my_mailbox": "/user/",
+        "style_guide": "/style-guide/",
+        "not_found": "/nowhere/",
+    }
+
+
+def look_at(page: Page, name: str, look: str) -> None:
+    """Keep a picture; no finding of axe, nothing wider than the window."""
+    ARTIFACTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=ARTIFACTS / f"{name}-{look}.png", full_page=True)
+    findings = Axe().run(page).response["violations"]
+    assert [(f["id"], [node["target"] for node in f["nodes"]]) for f in findings] == [], name
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), name
+
+
+@pytest.mark.parametrize(("size", "scheme"), LOOKS)
+def test_every_screen_is_clean(page: Page, people: Cast, size: ViewportSize, scheme: str) -> None:
+    look = f"{size['width']}-{scheme}"
+    recipients = ("sam@dora.example", "friend@elsewhere.example")
+    create_alias(people.dora, address="info@dora.example", recipients=recipients)
+    page.set_viewport_size(size)
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+
+    page.goto("/")
+    look_at(page, "sign_in", look)
+    page.get_by_label("User name or address").fill("nobody")
+    page.get_by_label("Password", exact=True).fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    look_at(page, "sign_in_refused", look)
+
+    sign_in(page, "root")
+    for name, path in screens(people).items():
+        page.goto(path)
+        look_at(page, name, look)
+
+    page.goto("/admin/accounts/new/")
+    page.get_by_role("button", name="Create account", exact=True).click()
+    look_at(page, "account_create_refused", look)
+    page.get_by_role("textbox", name="Address").fill(f"new-{look}")
+    page.get_by_role("button", name="Create account", exact=True).click()
+    expect(page.locator("#secret")).to_be_visible()
+    assert Account.objects.filter(username__startswith=f"new-{look}@").exists()
+    look_at(page, "account_created", look)

@@ -1,0 +1,540 @@
+"""The published tables: each documented rule, and what is published step by step equals what is published anew."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import models, transaction
+from django.utils import timezone
+from hypothesis import event, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from admin import publication
+from admin.models import (
+    Account,
+    Alias,
+    Domain,
+    DomainAlias,
+    Mailbox,
+    MailboxOperation,
+    MailCheck,
+    MailDomain,
+    MailRoute,
+    MailSender,
+    MailTransport,
+    MailUser,
+)
+from admin.operations import (
+    AccountChange,
+    AccountSpec,
+    AliasChange,
+    AliasSpec,
+    DomainAliasSpec,
+    DomainChange,
+    DomainSpec,
+    MailboxSpec,
+    create_accounts,
+    create_alias,
+    create_aliases,
+    create_domain_aliases,
+    create_domains,
+    delete_accounts,
+    delete_aliases,
+    delete_domains,
+    rebuild_published,
+    update_account,
+    update_accounts,
+    update_aliases,
+    update_domain,
+    update_domains,
+)
+from core.actor import Actor, Credential
+from core.models import User
+from core.refusals import Refusal
+from core.roles import Role
+from tests.cast import PASSWORD, Cast
+from tests.operations.evidence import forbidden, statements
+
+TABLES: list[type[models.Model]] = [MailDomain, MailRoute, MailUser, MailSender, MailTransport, MailCheck]
+U_LABEL, A_LABEL = "bücher.example", "xn--bcher-kva.example"
+
+
+def published() -> dict[str, set[tuple[Any, ...]]]:
+    return {model._meta.db_table: set(model._default_manager.values_list()) for model in TABLES}
+
+
+def drifting() -> list[tuple[str, list[Any], list[Any]]]:
+    """What is wrong, in a form that a failing test can show."""
+    return [(each.model.__name__, each.surplus, each.missing) for each in publication.drift()]
+
+
+def routes() -> set[tuple[str, str]]:
+    return set(MailRoute.objects.values_list("address", "target"))
+
+
+def account_of(actor: Actor) -> Account:
+    return Account.objects.get(pk=actor.pk)
+
+
+def rename_pending(box: Mailbox, new_address: str, **values: Any) -> MailboxOperation:
+    """What a rename will write."""
+    return MailboxOperation.objects.create(
+        **{
+            "kind": MailboxOperation.Kind.RENAME,
+            "mailbox_id": box.pk,
+            "old_address": box.user.email,
+            "new_address": new_address,
+            "source": publication.home_of(box),
+            **values,
+        }
+    )
+
+
+# --- the documented rules -------------------------------------------------------------------------------------
+
+
+def test_a_name_is_published_when_it_and_its_target_are_enabled(cast: Cast) -> None:
+    update_domain(cast.root, cast.dora_example, aliases=("too.example",))
+    assert MailDomain.objects.get(name="too.example").target == "dora.example"
+    assert ("@too.example", "@dora.example") in routes()
+    update_domain(cast.root, cast.dora_example, enabled=False)
+    assert not MailDomain.objects.filter(name__in=["dora.example", "too.example"]).exists()
+    assert ("@too.example", "@dora.example") not in routes()
+    DomainAlias.objects.update(enabled=False)
+    update_domain(cast.root, cast.dora_example, enabled=True)
+    assert MailDomain.objects.filter(name="dora.example").exists()
+    assert not MailDomain.objects.filter(name="too.example").exists()
+
+
+def test_an_international_name_is_published_in_both_spellings(cast: Cast) -> None:
+    domain = create_domains(cast.root, [DomainSpec(name=U_LABEL)])[0]
+    assert set(MailDomain.objects.filter(name__contains="cher").values_list("name", "kind", "target")) == {
+        (A_LABEL, "mailbox", ""),
+        (U_LABEL, "alias", A_LABEL),
+    }
+    assert (f"@{U_LABEL}", f"@{A_LABEL}") in routes()
+    create_accounts(
+        cast.root, [AccountSpec(username=f"a@{U_LABEL}", mailbox=MailboxSpec(address=f"A@{U_LABEL}"))]
+    )
+    assert MailUser.objects.get(address=f"a@{A_LABEL}").home == f"{A_LABEL}/a"
+    delete_accounts(cast.root, list(Account.objects.filter(email=f"a@{A_LABEL}")))
+    delete_domains(cast.root, [domain])
+    assert not MailDomain.objects.filter(name__contains="cher").exists()
+    assert not MailRoute.objects.filter(address__contains="cher").exists()
+
+
+def test_what_is_switched_off_answers_for_itself_and_is_not_left_to_the_catch_all(cast: Cast) -> None:
+    create_aliases(
+        cast.dora,
+        [
+            AliasSpec(address="@dora.example", recipients=("dora@dora.example",)),
+            AliasSpec(address="off@dora.example", recipients=("x@out.example",), enabled=False),
+        ],
+    )
+    update_account(cast.dora, account_of(cast.sam), is_active=False)
+    for address in ("off@dora.example", "sam@dora.example"):
+        assert (address, address) in routes()
+        assert not MailUser.objects.filter(address=address).exists()
+
+
+def test_an_expired_alias_is_published_with_its_end(cast: Cast) -> None:
+    end = timezone.now() + timedelta(hours=1)
+    create_alias(cast.dora, address="a@dora.example", recipients=("sam@dora.example",), expire_at=end)
+    assert MailRoute.objects.get(address="a@dora.example").expires_at == end
+    assert MailSender.objects.get(address="a@dora.example").expires_at == end
+
+
+def test_a_forward_of_a_disabled_account_forwards_nothing(cast: Cast) -> None:
+    create_alias(cast.dora, address="sam@dora.example", recipients=("x@out.example", "sam@dora.example"))
+    update_account(cast.dora, account_of(cast.sam), is_active=False)
+    assert {target for address, target in routes() if address == "sam@dora.example"} == {"sam@dora.example"}
+
+
+def test_only_recipients_that_can_take_mail_are_published(cast: Cast) -> None:
+    create_aliases(
+        cast.root,
+        [
+            AliasSpec(address="inner@dora.example", recipients=("x@out.example",)),
+            AliasSpec(
+                address="list@mallory.example",
+                recipients=("sam@dora.example", "inner@dora.example", "mallory@mallory.example"),
+            ),
+            AliasSpec(address="only@mallory.example", recipients=("sam+x@dora.example",)),
+        ],
+    )
+    update_domain(cast.root, cast.dora_example, enabled=False)
+    assert {target for address, target in routes() if address == "list@mallory.example"} == {
+        "mallory@mallory.example"
+    }
+    assert ("only@mallory.example", "only@mallory.example") in routes()
+
+
+def test_a_catch_all_whose_recipients_are_off_is_not_published(cast: Cast) -> None:
+    create_alias(cast.dora, address="@dora.example", recipients=("sam@dora.example",))
+    update_account(cast.dora, account_of(cast.sam), is_active=False)
+    assert not [target for address, target in routes() if address == "@dora.example"]
+
+
+def test_only_enabled_accounts_in_enabled_domains_sign_in_receive_and_send(cast: Cast) -> None:
+    update_account(cast.dora, account_of(cast.sam), sender_addresses=("team@out.example",))
+    update_domain(cast.root, cast.dora_example, enabled=False)
+    assert set(MailUser.objects.values_list("address", flat=True)) == {"mallory@mallory.example"}
+    assert set(MailSender.objects.values_list("login", flat=True)) == {"mallory@mallory.example"}
+
+
+def test_a_sender_is_published_once_for_every_reason(cast: Cast) -> None:
+    update_account(cast.dora, account_of(cast.sam), sender_addresses=("info@dora.example",))
+    create_alias(
+        cast.dora, address="info@dora.example", recipients=("sam@dora.example", "sam+x@dora.example")
+    )
+    assert set(MailSender.objects.filter(login="sam@dora.example").values_list("address", "source")) == {
+        ("sam@dora.example", "mailbox"),
+        ("info@dora.example", "alias"),
+        ("info@dora.example", "extra"),
+    }
+
+
+@pytest.mark.parametrize("state", ["pending", "prepared"])
+def test_while_a_mailbox_moves_both_of_its_addresses_answer_try_again(cast: Cast, state: str) -> None:
+    rename_pending(cast.sams_mailbox, "samuel@dora.example", state=state)
+    assert {each.model for each in publication.drift()} == {MailUser, MailTransport, MailCheck}
+    publication.publish(publication.Keys(addresses={"sam@dora.example", "samuel@dora.example"}))
+    both = {"sam@dora.example", "samuel@dora.example"}
+    assert set(MailTransport.objects.values_list("address", flat=True)) == both
+    assert set(MailCheck.objects.values_list("address", flat=True)) == both
+    assert not MailUser.objects.filter(address__in=both).exists()
+    assert not drifting()
+    MailboxOperation.objects.update(state="done")
+    publication.rebuild()
+    assert not MailTransport.objects.exists()
+    assert not MailCheck.objects.exists()
+    assert MailUser.objects.filter(address="sam@dora.example").exists()
+
+
+def test_a_rename_whose_new_address_is_unknown_yet_is_noticed_too(cast: Cast) -> None:
+    MailboxOperation.objects.create(kind="rename", mailbox_id=0, old_address="old@dora.example", source="x")
+    assert publication.rebuild() == 2
+    assert set(MailCheck.objects.values_list("address", flat=True)) == {"old@dora.example"}
+
+
+def test_a_directory_that_waits_for_deletion_stops_no_mail(cast: Cast) -> None:
+    rename_pending(cast.sams_mailbox, "", kind="delete")
+    assert not drifting()
+
+
+# --- check and rebuild ----------------------------------------------------------------------------------------
+
+
+def everything(cast: Cast) -> None:
+    """Something in every published table."""
+    update_domain(cast.root, cast.dora_example, aliases=(U_LABEL, "too.example"))
+    create_alias(cast.dora, address="@dora.example", recipients=("dora@dora.example",))
+    create_alias(cast.dora, address="info@dora.example", recipients=("sam@dora.example", "x@out.example"))
+    update_account(cast.dora, account_of(cast.sam), sender_addresses=("team@out.example",))
+    rename_pending(cast.sams_mailbox, "samuel@dora.example")
+    publication.rebuild()
+
+
+def insert_strangers() -> None:
+    MailDomain.objects.create(name="stranger.example", kind="mailbox")
+    MailRoute.objects.create(address="sam@dora.example", target="spy@out.example")
+    MailRoute.objects.create(address="@stranger.example", target="spy@out.example")
+    MailUser.objects.create(address="spy@dora.example", password="{PLAIN}x", home="x", quota=0)
+    MailSender.objects.create(address="ceo@mallory.example", login="sam@dora.example", source="extra")
+    MailTransport.objects.create(address="stranger.example", transport="smtp:[spy.example]")
+    MailCheck.objects.create(address="mallory@mallory.example", action="retry")
+
+
+DAMAGES: dict[str, Callable[[], object]] = {
+    "rows are missing": lambda: [model._default_manager.all().delete() for model in TABLES],
+    "rows are too many": insert_strangers,
+    "a name has another kind": lambda: MailDomain.objects.update(kind="relay"),
+    "a route expires": lambda: MailRoute.objects.update(expires_at=timezone.now()),
+    "a user has another hash": lambda: MailUser.objects.update(password="{PLAIN}guessed"),
+    "a user has another home": lambda: MailUser.objects.update(home="mallory.example/mallory"),
+    "a user has another quota": lambda: MailUser.objects.update(quota=1),
+    "a sender expires": lambda: MailSender.objects.update(expires_at=timezone.now()),
+    "a transport leads elsewhere": lambda: MailTransport.objects.update(transport="smtp:[spy.example]"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_any_damage_is_reported_and_repaired(cast: Cast, damage: str) -> None:
+    everything(cast)
+    before = published()
+    DAMAGES[damage]()
+    assert published() != before
+    wrong = sum(each.size for each in publication.drift())
+    assert wrong
+    assert rebuild_published(cast.root) == wrong
+    assert published() == before
+    assert not drifting()
+    assert rebuild_published(cast.root) == 0
+
+
+def test_only_a_super_admin_rebuilds(cast: Cast) -> None:
+    for name in ("rita", "dora", "sam", "mallory"):
+        with forbidden():
+            rebuild_published(cast.everybody[name])
+
+
+def test_a_disabled_super_admin_does_not_rebuild(cast: Cast) -> None:
+    cast.root.user.is_active = False
+    with pytest.raises(PermissionDenied):
+        rebuild_published(cast.root)
+
+
+def test_a_check_needs_no_more_statements_for_more_mailboxes(cast: Cast) -> None:
+    def count() -> int:
+        with statements() as run:
+            assert not drifting()
+        return len(run)
+
+    few = count()
+    names = [f"n{number}@dora.example" for number in range(22)]
+    create_accounts(
+        cast.root, [AccountSpec(username=name, mailbox=MailboxSpec(address=name)) for name in names]
+    )
+    assert count() == few
+
+
+def test_more_keys_than_one_chunk_are_checked_and_repaired(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything(cast)
+    before = published()
+    monkeypatch.setattr(publication, "_CHUNK", 2)
+    monkeypatch.setattr(publication, "_DELETE_CHUNK", 1)
+    monkeypatch.setattr(publication.chunks, "__defaults__", (2,))
+    assert not drifting()
+    insert_strangers()
+    assert publication.rebuild() == 7
+    assert published() == before
+
+
+# --- incremental = rebuilt ------------------------------------------------------------------------------------
+
+NAMES = ["dora.example", "mallory.example", "reseller.example", "one.example", "two.example", U_LABEL]
+LOCAL_PARTS = ["sam", "dora", "mallory", "a", "b", "info"]
+names_ = st.sampled_from(NAMES)
+local_addresses = st.builds(lambda local, name: f"{local}@{name}", st.sampled_from(LOCAL_PARTS), names_)
+alias_addresses = local_addresses | st.builds("@{}".format, names_)
+recipients_ = st.lists(
+    local_addresses | st.sampled_from(["sam+x@dora.example", "x@out.example"]),
+    max_size=4,
+).map(tuple)
+senders = st.lists(alias_addresses | st.just("team@out.example"), max_size=2).map(tuple)
+actors = st.sampled_from(["root", "root", "root", "rita", "dora", "mallory", "sam"])
+picks = st.integers(0, 1_000)
+switches = st.booleans()
+expiries = st.sampled_from([None, None, timedelta(days=1)])
+
+
+class Life(RuleBasedStateMachine):
+    """Random people do random things; the published tables follow exactly."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.done = 0
+        self.example = transaction.atomic()
+        self.example.__enter__()
+
+    def teardown(self) -> None:
+        transaction.set_rollback(True)
+        self.example.__exit__(None, None, None)
+
+    def actor(self, name: str) -> Actor | None:
+        """The person as of now: a request loads him anew."""
+        user = User.objects.filter(username__startswith=name).order_by("pk").first()
+        return user and Actor(user, Credential.SESSION)
+
+    def attempt(self, name: str, operation: Callable[..., object], *args: object) -> None:
+        """Do it; refused and forbidden things must leave no trace either, which the invariant sees."""
+        actor = self.actor(name)
+        if actor is None:
+            return
+        try:
+            operation(actor, *args)
+        except (Refusal, PermissionDenied):
+            event(f"{operation.__name__}: no")
+            return
+        event(f"{operation.__name__}: yes")
+        self.done += 1
+
+    def some(self, queryset: Any, pick: int) -> Any:
+        rows = list(queryset.order_by("pk"))
+        return rows[pick % len(rows)] if rows else None
+
+    @rule(actor=actors, name=names_, aliases=st.lists(names_, max_size=2).map(tuple), enabled=switches)
+    def create_domain(self, actor: str, name: str, aliases: tuple[str, ...], enabled: bool) -> None:  # noqa: FBT001  a rule
+        spec = DomainSpec(name=name, aliases=aliases, enabled=enabled, default_mailbox_quota=3)
+        self.attempt(actor, create_domains, [spec])
+
+    @rule(actor=actors, name=names_, of=names_, enabled=switches)
+    def create_domain_alias(self, actor: str, name: str, of: str, enabled: bool) -> None:  # noqa: FBT001  a rule
+        spec = DomainAliasSpec(name=name, target=of, enabled=enabled)
+        self.attempt(actor, create_domain_aliases, [spec])
+
+    @rule(
+        actor=actors,
+        pick=picks,
+        enabled=switches,
+        quota=st.integers(0, 9),
+        aliases=st.none() | st.lists(names_, max_size=2).map(tuple),
+    )
+    def update_domain(
+        self,
+        actor: str,
+        pick: int,
+        enabled: bool,
+        quota: int,
+        aliases: tuple[str, ...] | None,  # noqa: FBT001  a rule
+    ) -> None:
+        if domain := self.some(Domain.objects, pick):
+            change = DomainChange(domain=domain, enabled=enabled, default_mailbox_quota=quota)
+            if aliases is not None:
+                change = DomainChange(domain=domain, aliases=aliases)
+            self.attempt(actor, update_domains, [change])
+
+    @rule(actor=actors, pick=picks)
+    def delete_domain(self, actor: str, pick: int) -> None:
+        if domain := self.some(Domain.objects, pick):
+            self.attempt(actor, delete_domains, [domain])
+
+    @rule(actor=actors, address=local_addresses, active=switches, senders=senders)
+    def create_account(self, actor: str, address: str, active: bool, senders: tuple[str, ...]) -> None:  # noqa: FBT001  a rule
+        box = MailboxSpec(address=address, sender_addresses=senders)
+        spec = AccountSpec(username=address, password=PASSWORD, is_active=active, mailbox=box)
+        self.attempt(actor, create_accounts, [spec])
+
+    @rule(actor=actors, pick=picks, active=switches, senders=senders, quota=st.none() | st.integers(0, 9))
+    def update_account(
+        self,
+        actor: str,
+        pick: int,
+        active: bool,
+        senders: tuple[str, ...],
+        quota: int | None,  # noqa: FBT001  a rule
+    ) -> None:
+        if account := self.some(Account.objects, pick):
+            change = AccountChange(account=account, is_active=active)
+            if Mailbox.objects.filter(user=account).exists():
+                change = AccountChange(
+                    account=account,
+                    is_active=active,
+                    sender_addresses=senders,
+                    quota=quota,
+                    password=PASSWORD,
+                )
+            self.attempt(actor, update_accounts, [change])
+
+    @rule(actor=actors, pick=picks, more=picks)
+    def delete_accounts(self, actor: str, pick: int, more: int) -> None:
+        simple = Account.objects.filter(role=Role.SIMPLE_USER)
+        if accounts := {each for number in (pick, more) if (each := self.some(simple, number))}:
+            self.attempt(actor, delete_accounts, list(accounts))
+
+    @rule(actor=actors, address=alias_addresses, recipients=recipients_, enabled=switches, expiry=expiries)
+    def create_alias(
+        self,
+        actor: str,
+        address: str,
+        recipients: tuple[str, ...],
+        enabled: bool,
+        expiry: timedelta | None,  # noqa: FBT001  a rule
+    ) -> None:
+        expire_at = expiry and timezone.now() + expiry
+        spec = AliasSpec(address=address, recipients=recipients, enabled=enabled, expire_at=expire_at)
+        self.attempt(actor, create_aliases, [spec])
+
+    @precondition(lambda _self: Alias.objects.exists())
+    @rule(actor=actors, pick=picks, recipients=recipients_, enabled=switches)
+    def update_alias(self, actor: str, pick: int, recipients: tuple[str, ...], enabled: bool) -> None:  # noqa: FBT001  a rule
+        alias = self.some(Alias.objects, pick)
+        change = AliasChange(alias=alias, enabled=enabled)
+        if recipients:
+            change = AliasChange(alias=alias, recipients=recipients, enabled=enabled)
+        self.attempt(actor, update_aliases, [change])
+
+    @precondition(lambda _self: Alias.objects.exists())
+    @rule(actor=actors, pick=picks, more=picks)
+    def delete_aliases(self, actor: str, pick: int, more: int) -> None:
+        aliases = {self.some(Alias.objects, pick), self.some(Alias.objects, more)}
+        self.attempt(actor, delete_aliases, list(aliases))
+
+    @precondition(lambda _self: Mailbox.objects.exists())
+    @rule(
+        pick=picks,
+        local_part=st.sampled_from(LOCAL_PARTS),
+        state=st.sampled_from(["pending", "prepared", "done"]),
+    )
+    def begin_a_move(self, pick: int, local_part: str, state: str) -> None:
+        box = self.some(Mailbox.objects.select_related("user", "domain"), pick)
+        rename_pending(box, f"{local_part}@{box.domain.name}", state=state)
+        publication.publish(publication.Keys(addresses={box.user.email, f"{local_part}@{box.domain.name}"}))
+
+    @precondition(lambda _self: MailboxOperation.objects.exists())
+    @rule(pick=picks)
+    def finish_a_move(self, pick: int) -> None:
+        operation = self.some(MailboxOperation.objects, pick)
+        operation.state = "done"
+        operation.save()
+        publication.publish(publication.Keys(addresses={operation.old_address, operation.new_address}))
+
+    @precondition(lambda self: self.done)
+    @rule(seed=picks)
+    def damage_and_repair(self, seed: int) -> None:
+        before, chance = published(), random.Random(seed)
+        for model in TABLES:
+            for row in model._default_manager.all():
+                if chance.random() < 0.3:
+                    row.delete()
+        lost = sum(len(rows) for rows in before.values()) - sum(len(rows) for rows in published().values())
+        assert sum(each.size for each in publication.drift()) == lost
+        assert publication.rebuild() == lost
+        assert published() == before
+
+    @invariant()
+    def what_is_published_is_what_would_be_published_anew(self) -> None:
+        assert drifting() == []
+
+    @invariant()
+    def nothing_is_published_for_nobody(self) -> None:
+        """A second, simpler reading of the rules, so that both sides of the comparison cannot be wrong alike."""
+        active = User.objects.filter(is_active=True, mailbox__domain__enabled=True)
+        logins = set(active.values_list("email", flat=True))
+        assert set(MailUser.objects.values_list("address", flat=True)) <= logins
+        assert set(MailSender.objects.values_list("login", flat=True)) <= logins
+        names = set(MailDomain.objects.values_list("name", flat=True))
+        enabled = set(Domain.objects.filter(enabled=True).values_list("name", flat=True))
+        assert enabled <= names
+        for address, target in routes():
+            assert address.rpartition("@")[2] in names
+            if target.rpartition("@")[2] in NAMES and not target.startswith("@") and target != address:
+                assert target.rpartition("@")[2] in enabled
+        held = set(User.objects.filter(mailbox__domain__enabled=True).values_list("email", flat=True))
+        held |= set(
+            Alias.objects.filter(domain__enabled=True)
+            .exclude(address__startswith="@")
+            .values_list("address", flat=True)
+        )
+        assert held <= {address for address, _target in routes()}, "or a catch-all takes their mail"
+
+
+def test_random_operations_of_random_people_never_drift(cast: Cast) -> None:
+    profile = settings.get_profile("operations")
+    examples = int(os.environ.get("MODOBOA_TEST_EXAMPLES", profile.max_examples))
+    run_state_machine_as_test(Life, settings=settings(profile, max_examples=examples))
