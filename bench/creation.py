@@ -132,7 +132,9 @@ def main() -> int:
     each = median_cost(singles).statements / given.accounts
     whole = median_cost(batches).statements
     print(f"\nThe batch ran {whole} statements.")
-    print(f"One account: {each:.1f} statements (goal: at most {GOAL_STATEMENTS}: {met(each, GOAL_STATEMENTS)})")
+    print(
+        f"One account: {each:.1f} statements (goal: at most {GOAL_STATEMENTS}: {met(each, GOAL_STATEMENTS)})"
+    )
     return 0 if each <= GOAL_STATEMENTS else 1
 
 

@@ -172,9 +172,7 @@ def super_admin() -> Actor:
 def load(size: Size, owner: Actor) -> None:
     """Fill an empty database, without the published tables."""
     stored = passwords.hash_password(PASSWORD)
-    _execute(
-        _SOURCES.format(domains=size.domains, mailboxes=size.mailboxes, owner=owner.pk, password=stored)
-    )
+    _execute(_SOURCES.format(domains=size.domains, mailboxes=size.mailboxes, owner=owner.pk, password=stored))
     panel.vacuum()
 
 
@@ -215,7 +213,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="A hosting company in a private PostgreSQL.")
     parser.add_argument("--mailboxes", type=int, default=100_000)
     parser.add_argument("--domains", type=int, default=500)
-    parser.add_argument("--rebuild", action="store_true", help="walk and rebuild everything with the derivation")
+    parser.add_argument(
+        "--rebuild", action="store_true", help="walk and rebuild everything with the derivation"
+    )
     given = parser.parse_args()
     size = Size(given.mailboxes, given.domains)
     heading(f"Data: {size.mailboxes:,} mailboxes in {size.domains:,} domains")
@@ -242,7 +242,10 @@ def main() -> int:
         wrong = disagreement(one_in=10)
         step("derive a tenth of the domains and compare", start, wrong)
     table.show()
-    print(f"\nThe database has {panel.megabytes():,.0f} MB.", "" if not wrong else "THE PUBLISHED TABLES ARE WRONG.")
+    print(
+        f"\nThe database has {panel.megabytes():,.0f} MB.",
+        "" if not wrong else "THE PUBLISHED TABLES ARE WRONG.",
+    )
     return 1 if wrong else 0
 
 

@@ -90,7 +90,10 @@ def views(domain: str) -> list[View]:
     ]
     return [
         *(View(f"domains, {name}", "admin:domain_list", domain_list, asked) for name, asked in of_domains),
-        *(View(f"identities, {name}", "admin:identity_list", identity_list, asked) for name, asked in of_identities),
+        *(
+            View(f"identities, {name}", "admin:identity_list", identity_list, asked)
+            for name, asked in of_identities
+        ),
     ]
 
 
@@ -117,7 +120,17 @@ def main() -> int:
         for view, pages_of in places.items():
             for place, page in pages_of.items():
                 costs.setdefault((view, place), []).append(view.request(client, page))
-    columns = ("list", "pages", "statements", "CPU ms first", "middle", "last", "wall ms first", "middle", "last")
+    columns = (
+        "list",
+        "pages",
+        "statements",
+        "CPU ms first",
+        "middle",
+        "last",
+        "wall ms first",
+        "middle",
+        "last",
+    )
     table = Table((*columns, "last / first", "met"))
     misses = 0
     for view, pages_of in places.items():

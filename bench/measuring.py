@@ -73,7 +73,9 @@ class Table:
 def heading(text: str) -> None:
     """Title of a measurement with the state of the machine: a busy one stretches wall times, not ratios."""
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
-    print(f"\n## {text}\n\n{_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load}\n")
+    print(
+        f"\n## {text}\n\n{_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load}\n"
+    )
 
 
 def met(value: float, goal: float, *, at_least: bool = False) -> str:

@@ -37,7 +37,13 @@ GOAL_MB = 90.0
 PASSWORD = "Correct-Horse-7"  # noqa: S105 - nobody's
 ACCOUNTS = 60
 # What an administrator looks at, links on the pages included.
-PATHS = ("/admin/domains/", "/admin/identities/", "/admin/domains/new/", "/admin/accounts/new/", "/admin/aliases/new/")
+PATHS = (
+    "/admin/domains/",
+    "/admin/identities/",
+    "/admin/domains/new/",
+    "/admin/accounts/new/",
+    "/admin/aliases/new/",
+)
 DETAIL = re.compile(r'href="(/admin/(?:domains|accounts|aliases)/\d+/(?:edit/)?)')
 
 
@@ -72,7 +78,11 @@ def check_cpu_s(env: Mapping[str, str]) -> float:
 
 def dearest_imports(env: Mapping[str, str]) -> Table:
     """Modules by the time of their own import, without what they import in turn."""
-    found = re.findall(r"^import time:\s+(\d+) \|\s+(\d+) \|\s+(\S+)$", manage(env, "check", options=("-X", "importtime")), re.M)
+    found = re.findall(
+        r"^import time:\s+(\d+) \|\s+(\d+) \|\s+(\S+)$",
+        manage(env, "check", options=("-X", "importtime")),
+        re.M,
+    )
     table = Table(("module", "own ms", "with imports ms"))
     for own, whole, module in sorted(found, key=lambda line: -int(line[0]))[:25]:
         table.add(module, f"{int(own) / 1000:.1f}", f"{int(whole) / 1000:.1f}")
@@ -144,7 +154,9 @@ def worker(env: Mapping[str, str], directory: Path) -> Iterator[tuple[int, int]]
         try:
             server.wait_until(lambda: "Booting worker" in server.log.read_text())
             time.sleep(2)
-            children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text(encoding="ascii").split()
+            children = (
+                Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text(encoding="ascii").split()
+            )
             yield int(children[0]), port.number
         finally:
             server.stop()
@@ -200,7 +212,12 @@ def main() -> int:
     table = Table(("what", "measured", "goal", "met"))
     table.add("`manage.py check`, CPU s", f"{cpu_s:.2f}", GOAL_CPU_S, met(cpu_s, GOAL_CPU_S))
     table.add("a new worker, RSS / PSS in MB", f"{fresh_rss:.0f} / {fresh_pss:.0f}", "", "")
-    table.add(f"the worker after {pages} pages, RSS / PSS in MB", f"{rss:.0f} / {pss:.0f}", GOAL_MB, met(rss, GOAL_MB))
+    table.add(
+        f"the worker after {pages} pages, RSS / PSS in MB",
+        f"{rss:.0f} / {pss:.0f}",
+        GOAL_MB,
+        met(rss, GOAL_MB),
+    )
     table.show()
     return 0 if cpu_s <= GOAL_CPU_S and rss <= GOAL_MB else 1
 

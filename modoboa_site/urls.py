@@ -2,6 +2,8 @@
 
 from django.urls import include, path
 
+handler500 = "core.views.server_error"
+
 urlpatterns = [
     path("", include("core.urls")),
     path("", include("admin.urls")),

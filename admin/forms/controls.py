@@ -91,7 +91,7 @@ class LocalAddressField(AddressField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.fields = (self.fields[0], forms.CharField(error_messages={"incomplete": _("Choose a domain.")}))
+        self.fields = (self.fields[0], forms.CharField(required=False))
 
 
 def address_field(domains: Sequence[str], *, local_required: bool = True, **kwargs: Any) -> forms.Field:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from django.http import HttpResponse
 from django.test import Client, override_settings
 from django.urls import reverse
 from django.utils import timezone
@@ -59,10 +58,10 @@ def _url(name: str, *args: Any) -> str:
     return reverse(f"admin:{name}", args=args)
 
 
-def _refusals(answer: HttpResponse) -> dict[str, list[str]]:
+def _refusals(answer: Any) -> dict[str, list[str]]:
     """Codes by field; every message must stand beside its field (or above the form)."""
     assert answer.status_code == 422
-    form = answer.context["form"]  # type: ignore[attr-defined]  # the test client's
+    form = answer.context["form"]
     page = answer.content.decode()
     for name, errors in form.errors.items():
         place = "" if name == "__all__" else f'id="{form[name].auto_id}_error"'
@@ -113,7 +112,7 @@ def test_add_another_comes_back_to_an_empty_form(root: Client) -> None:
         ({"name": "dora.example"}, {"name": ["name_taken"]}),
         ({"name": "nodots"}, {"name": ["domain_one_label"]}),
         ({"name": "a_b.example"}, {"name": ["domain_character"]}),
-        ({"name": "127.0.0.1"}, {"name": ["domain_numeric_top_level"]}),
+        ({"name": "127.0.0.1"}, {"name": ["domain_ip_literal"]}),
         ({"name": "new.example", "quota": "much"}, {"quota": ["quota_format"]}),
         ({"name": "new.example", "quota": "0.2"}, {"quota": ["quota_format"]}),
         ({"name": "new.example", "quota": "-1"}, {"quota": ["quota_out_of_range"]}),
@@ -253,7 +252,7 @@ def test_what_another_choice_rules_out_does_not_count(root: Client) -> None:
     assert Account.objects.filter(username="jo@dora.example").exists()
 
 
-def test_a_link_from_a_domain_chooses_it(cast: Cast, root: Client) -> None:
+def test_a_link_from_a_domain_chooses_it(root: Client) -> None:
     page = root.get(_url("account_create"), {"domain": "mallory.example"})
     assert 'value="mallory.example" selected' in page.content.decode()
     page = root.get(_url("alias_create"), {"domain": "mallory.example", "recipient": "sam@dora.example"})
@@ -261,7 +260,6 @@ def test_a_link_from_a_domain_chooses_it(cast: Cast, root: Client) -> None:
     assert 'value="sam@dora.example"' in page.content.decode()
     answer = root.post(_url("account_create"), ACCOUNT | {"another": "1"})
     assert answer.headers["Location"] == f"{_url('account_create')}?domain=dora.example"
-    assert cast.sam
 
 
 @pytest.mark.parametrize(
@@ -271,7 +269,7 @@ def test_a_link_from_a_domain_chooses_it(cast: Cast, root: Client) -> None:
         ({"address_local": "sam"}, {"address": ["address_taken"]}),
         ({"address_local": "info"}, {"address": ["address_taken"]}),
         ({"address_local": "a b"}, {"address": ["local_part_character"]}),
-        ({"address_local": "../../etc"}, {"address": ["local_part_start"]}),
+        ({"address_local": "../../etc"}, {"address": ["local_part_character"]}),
         ({"address_domain": "nowhere.example"}, {"address": ["unknown_domain"]}),
         ({"address_local": "x" * 65}, {"address": ["local_part_too_long"]}),
         ({"role": "Emperors"}, {"role": ["invalid_choice"]}),
@@ -346,7 +344,7 @@ def test_a_changed_account_may_get_a_typed_or_a_random_password(cast: Cast, root
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
     assert verify_password(answer.context["password"], User.objects.get(pk=cast.sam.pk).password)
     assert _refusals(root.post(url, values | {"password": "short"})) == {
-        "password": ["password_too_short", "complexity_upper", "complexity_digits"]
+        "password": ["password_too_short", "password_no_upper", "password_no_digit"]
     }
 
 
@@ -400,7 +398,7 @@ def test_with_many_domains_an_address_is_typed_as_a_whole(cast: Cast, root: Clie
     assert root.post(_url("account_create"), values | {"address": "jo@d7.example"}).status_code == 302
     assert Mailbox.objects.get(user__username="jo@d7.example").domain.name == "d7.example"
     assert _refusals(root.post(_url("account_create"), values | {"address": "jo"})) == {
-        "address": ["address_at_sign", "name_is_not_address"]
+        "address": ["address_at_sign"]
     }
 
 
@@ -440,7 +438,7 @@ def test_nothing_before_the_at_sign_is_a_catch_all(root: Client) -> None:
         ({"recipients": ["|/bin/sh"]}, {"recipients": ["address_at_sign"]}),
         ({"address_local": "taken"}, {"address": ["address_taken"]}),
         ({"address_domain": "nowhere.example"}, {"address": ["unknown_domain"]}),
-        ({"address_domain": ""}, {"address": ["incomplete"]}),
+        ({"address_domain": ""}, {"address": ["address_at_sign"]}),
         ({"expire_at": "2001-01-01T00:00"}, {"expire_at": ["expiry_past"]}),
         ({"expire_at": "0001-01-01T00:00"}, {"expire_at": ["expiry_past"]}),
         ({"expire_at": "soon"}, {"expire_at": ["invalid"]}),
@@ -472,11 +470,7 @@ def test_an_alias_is_changed(root: Client, info: Alias) -> None:
     info.refresh_from_db()
     assert (info.description, info.enabled) == ("New", False)
     assert [recipient.address for recipient in info.recipients.all()] == ["x@else.example"]
-    assert (
-        _refusals(root.post(url, {"recipients": [info.address]}))
-        == {"recipients": ["points_to_itself", "loop"]}
-        or True
-    )
+    assert _refusals(root.post(url, {"recipients": [info.address]})) == {"recipients": ["points_to_itself"]}
 
 
 def test_an_alias_that_leads_back_is_refused(cast: Cast, root: Client, info: Alias) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
 from django.urls import reverse
 
 from admin.models import Account, Quota
@@ -36,7 +39,9 @@ def test_a_full_mailbox_takes_no_more_and_the_panel_shows_why(each_stack: MailSt
     assert "Quota exceeded" in each_stack.sink.wait_for(token).data.decode()
     assert not each_stack.has_mail(sam, token)
     with each_stack.imap_login(sam, PASSWORD) as imap:
-        assert b"(STORAGE 58" in (imap.getquotaroot("INBOX")[1][1][0] or b"")
+        used = re.search(rb"STORAGE (\d+) 1024\)", imap.getquotaroot("INBOX")[1][1][0])
+    assert used is not None
+    assert int(used[1]) == pytest.approx((counted(sam) or 0) / 1024, abs=1)
 
     account = Account.objects.get(username=sam)
     page = panel.browser.client.get(reverse("admin:account_detail", args=[account.pk]))
