@@ -11,9 +11,7 @@ from django.db import connections
 from admin.models import Quota
 
 _TRIGGERS = {
-    "postgresql": (
-        "SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass(%s) AND NOT tgisinternal"
-    ),
+    "postgresql": ("SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass(%s) AND NOT tgisinternal"),
     "mysql": (
         "SELECT trigger_name FROM information_schema.triggers "
         "WHERE event_object_schema = database() AND event_object_table = %s"
@@ -23,7 +21,9 @@ _TRIGGERS = {
 
 
 @register(Tags.database)
-def quota_table_has_no_trigger(databases: Sequence[str] | None = None, **_options: Any) -> Sequence[CheckMessage]:
+def quota_table_has_no_trigger(
+    databases: Sequence[str] | None = None, **_options: Any
+) -> Sequence[CheckMessage]:
     """Dovecot replaces rows by itself; the merge trigger of old installation guides adds absolute numbers up."""
     found = []
     for alias in databases or ():

@@ -116,7 +116,10 @@ POSTFIX: tuple[Lookup, ...] = (
         # An expired address answers for itself: nobody signs in as it, so its mail is refused, and no catch-all
         # takes it.
         question="Where does mail for this address, or for @domain, go next? (virtual_alias_maps)",
-        template=f"SELECT CASE WHEN {_NOT_EXPIRED} THEN target ELSE address END FROM mail_route WHERE address = {{key}}",
+        template=(
+            f"SELECT CASE WHEN {_NOT_EXPIRED} THEN target ELSE address END "
+            "FROM mail_route WHERE address = {key}"
+        ),
         answer=_next_addresses,
     ),
     Lookup(

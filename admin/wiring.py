@@ -19,7 +19,9 @@ def wire() -> None:
     sessions.on_new_hash(_publish_hash)
     landing.add(policies.may_see_domains, "admin:domain_list")
     landing.add(lambda _actor: True, "admin:my_mailbox")
-    navigation.add(navigation.Entry("", _("Domains"), "admin:domain_list", "globe2", policies.may_see_domains))
+    navigation.add(
+        navigation.Entry("", _("Domains"), "admin:domain_list", "globe2", policies.may_see_domains)
+    )
     navigation.add(
         navigation.Entry(
             "",

@@ -14,10 +14,13 @@ import argparse
 import random
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -26,10 +29,7 @@ from bench import panel
 if __name__ == "__main__":
     panel.enter()
 
-import psycopg2
 from django.db import connection
-from psycopg2.extensions import connection as Connection  # noqa: N812 - a class, written small by psycopg2
-from psycopg2.extensions import cursor as Cursor  # noqa: N812 - as above
 
 from admin import lookups
 from bench import data
@@ -145,7 +145,7 @@ def plan_of(sql: str) -> tuple[str, bool]:
     ) and not rest
 
 
-def asked(cursor: Cursor, sql: str) -> float:
+def asked(cursor: Any, sql: str) -> float:
     """Microseconds until the answer is here."""
     start = time.perf_counter_ns()
     cursor.execute(sql)
@@ -175,7 +175,7 @@ class Times:
         return [median(rival) / median(ours) for ours, rival in zip(self.ours, self.rival, strict=True)]
 
 
-def measure(cursor: Cursor, keys: dict[Question, list[str]], rounds: int) -> dict[Question, Times]:
+def measure(cursor: Any, keys: dict[Question, list[str]], rounds: int) -> dict[Question, Times]:
     """All questions once in a round; with each key, question and rival take turns in who begins."""
     times = {question: Times() for question in keys}
     for _round in range(rounds):
@@ -194,21 +194,19 @@ def measure(cursor: Cursor, keys: dict[Question, list[str]], rounds: int) -> dic
     return times
 
 
-def mail_server(*, by_socket: bool) -> Connection:
-    """A connection that commits every question, as Postfix and Dovecot keep one."""
-    settings = connection.get_connection_params()
-    with connection.cursor() as cursor:
-        cursor.execute("SHOW unix_socket_directories")
-        directory = str(cursor.fetchone()[0])
-    client = psycopg2.connect(
-        host=directory if by_socket else settings["host"],
-        port=settings["port"],
-        user=settings["user"],
-        password=settings["password"],
-        dbname=settings["dbname"],
-    )
-    client.autocommit = True
-    return client
+@contextmanager
+def mail_server(*, by_socket: bool) -> Iterator[Any]:
+    """The driver's own cursor on a connection that commits every question, as Postfix and Dovecot keep one."""
+    own = connection.copy()
+    if by_socket:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW unix_socket_directories")
+            own.settings_dict["HOST"] = str(cursor.fetchone()[0])
+    own.connect()
+    try:
+        yield own.connection.cursor()
+    finally:
+        own.close()
 
 
 def main() -> int:
@@ -232,11 +230,9 @@ def main() -> int:
     keys = {question: keys_of(question, given.keys, chance) for question in QUESTIONS}
     size = f"{given.mailboxes:,} mailboxes in {given.domains:,} domains"
     heading(f"Lookups: {size}, {given.rounds} rounds of {given.keys} keys")
-    client = mail_server(by_socket=given.socket)
-    cursor = client.cursor()
-    trips = [asked(cursor, "SELECT 1") for _time in range(given.keys * 10)]
-    times = measure(cursor, keys, given.rounds)
-    client.close()
+    with mail_server(by_socket=given.socket) as cursor:
+        trips = [asked(cursor, "SELECT 1") for _time in range(given.keys * 10)]
+        times = measure(cursor, keys, given.rounds)
     way = "a Unix socket" if given.socket else "TCP"
     print(
         f"Asked over {way}; SELECT 1 takes {median(trips):.0f} µs there, which both sides of each ratio contain.\n"

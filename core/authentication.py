@@ -17,7 +17,7 @@ class PanelBackend(BaseBackend):
 
     def authenticate(
         self,
-        request: HttpRequest | None,
+        request: HttpRequest | None,  # noqa: ARG002  Django names it
         username: str | None = None,
         password: str | None = None,
         **_kwargs: Any,

@@ -32,8 +32,7 @@ def keep(instances: Sequence[Model], *, actor: User, comment: str) -> None:
 
 
 def _version(revision: Revision, instance: Model) -> Version:
-    model = instance._meta.concrete_model
-    assert model is not None
+    model = instance._meta.concrete_model or type(instance)
     options = _get_options(model)
     return Version(
         revision=revision,

@@ -32,6 +32,7 @@ class ActorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Look at the user that the session names."""
         user = request.user
         if user.is_authenticated:
             request.actor = Actor(user, Credential.SESSION, client_address(request))  # type: ignore[attr-defined]  # see AuthedRequest
@@ -48,6 +49,7 @@ class NoStoreMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Add the header, unless the view chose one."""
         response = self.get_response(request)
         if request.user.is_authenticated:
             response.headers.setdefault("Cache-Control", "no-store")

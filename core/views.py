@@ -60,7 +60,7 @@ def sign_out(request: AuthedRequest) -> HttpResponse:
 
 
 @login_not_required
-def server_error(request: HttpRequest) -> HttpResponse:
+def server_error(_request: HttpRequest) -> HttpResponse:
     """Answer 500, or 503 with a word of hope when only the database does not answer. Asks the database nothing."""
     lost = isinstance(sys.exc_info()[1], OperationalError)
     template, status = ("503.html", 503) if lost else ("500.html", 500)

@@ -42,7 +42,9 @@ class Credentials:
         try:
             return cls.from_settings(dj_database_url.parse(url))
         except (ValueError, KeyError, dj_database_url.UnknownSchemeError, ImproperlyConfigured) as error:
-            message = _("The database URL is not understood. Write it as postgres://user:password@host:5432/name.")
+            message = _(
+                "The database URL is not understood. Write it as postgres://user:password@host:5432/name."
+            )
             raise ExportError(message) from error
 
     @classmethod

@@ -136,7 +136,11 @@ def _connection_24(credentials: Credentials, indent: str = "") -> str:
     settings = [f"{name} = {value}" for name, value in {**names, "port": credentials.port}.items()]
     if credentials.engine is Engine.POSTGRESQL:
         settings = ["parameters {", *(f"  {line}" for line in settings), "}"]
-    lines = [f"{_DRIVERS[credentials.engine]} {credentials.host} {{", *(f"  {line}" for line in settings), "}"]
+    lines = [
+        f"{_DRIVERS[credentials.engine]} {credentials.host} {{",
+        *(f"  {line}" for line in settings),
+        "}",
+    ]
     return "".join(f"{indent}{line}\n" for line in lines)
 
 

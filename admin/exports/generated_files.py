@@ -74,7 +74,8 @@ class GeneratedFiles:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise ExportError(f"{self.directory / name}: {error.strerror}") from error
+            message = f"{self.directory / name}: {error.strerror}"
+            raise ExportError(message) from error
 
     def present(self, name: str) -> str | None:
         """Text of a file, None when it is not there."""
@@ -141,4 +142,3 @@ class GeneratedFiles:
 
 def _digest(text: str) -> str:
     return hashlib.md5(text.encode(errors="surrogateescape"), usedforsecurity=False).hexdigest()
-

@@ -81,7 +81,12 @@ def _credentials_in(text: str, engine: Engine) -> Credentials:
         if host == "unix":
             host, port = port, ""
         return Credentials(
-            engine, settings["dbname"], user=settings["user"], password=settings["password"], host=host, port=port
+            engine,
+            settings["dbname"],
+            user=settings["user"],
+            password=settings["password"],
+            host=host,
+            port=port,
         )
     except KeyError as error:
         msg = f"A generated file lacks the line {error}; use --force-overwrite."

@@ -16,7 +16,6 @@ from core.fields import ExactCharField
 from core.hashing_policy import hash_secret
 from core.roles import Role
 
-
 U = TypeVar("U", bound="User")
 
 

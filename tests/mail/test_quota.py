@@ -8,6 +8,7 @@ import pytest
 from django.urls import reverse
 
 from admin.models import Account, Quota
+from core.presentation import MIB, usage_text
 from tests.cast import PASSWORD
 from tests.mail.panel import Panel
 from tests.servers.processes import becomes_true
@@ -46,7 +47,7 @@ def test_a_full_mailbox_takes_no_more_and_the_panel_shows_why(each_stack: MailSt
     account = Account.objects.get(username=sam)
     page = panel.browser.client.get(reverse("admin:account_detail", args=[account.pk]))
     assert page.context["used_bytes"] == counted(sam)
-    assert "594 KB" in page.content.decode()
+    assert usage_text(counted(sam) or 0, MIB) in page.content.decode()
     listed = panel.browser.client.get(reverse("admin:identity_list"), {"q": sam})
     assert [row.used_bytes for row in listed.context["rows"]] == [counted(sam)]
 

@@ -29,8 +29,12 @@ class Command(ActingCommand):
         parser.add_argument("--secondary-email", default="")
         parser.add_argument("--no-mailbox", action="store_true", help="an administrator without a mailbox")
         parser.add_argument("--quota", type=int, help="MB, 0 = no limit (default: the domain's value)")
-        parser.add_argument("--sender", action="append", default=[], dest="senders", help="extra sender address")
-        parser.add_argument("--administers", action="append", default=[], help="domain to administer; repeatable")
+        parser.add_argument(
+            "--sender", action="append", default=[], dest="senders", help="extra sender address"
+        )
+        parser.add_argument(
+            "--administers", action="append", default=[], help="domain to administer; repeatable"
+        )
         parser.add_argument("--disabled", action="store_true")
         parser.add_argument(
             "--ask-password",
@@ -44,7 +48,9 @@ class Command(ActingCommand):
         password = os.environ.get("MODOBOA_ACCOUNT_PASSWORD")
         if options["ask_password"]:
             password = getpass(_("Password: "))
-        mailbox = MailboxSpec(address=name, quota=options["quota"], sender_addresses=tuple(options["senders"]))
+        mailbox = MailboxSpec(
+            address=name, quota=options["quota"], sender_addresses=tuple(options["senders"])
+        )
         new = create_account(
             self.actor(options),
             username=name,

@@ -25,7 +25,9 @@ class Command(ActingCommand):
         parser.add_argument("address")
         parser.add_argument("recipients", nargs="+", metavar="recipient")
         parser.add_argument("--description", default="")
-        parser.add_argument("--expires", help="instant, for example 2030-01-31T18:00 (time zone of the panel)")
+        parser.add_argument(
+            "--expires", help="instant, for example 2030-01-31T18:00 (time zone of the panel)"
+        )
         parser.add_argument("--disabled", action="store_true")
 
     def handle(self, **options: Any) -> None:

@@ -22,7 +22,9 @@ class Command(ActingCommand):
         parser.add_argument("name")
         parser.add_argument("--quota", type=int, help="MB for the whole domain, 0 = no limit")
         parser.add_argument("--default-mailbox-quota", type=int, help="MB for a mailbox, 0 = no limit")
-        parser.add_argument("--alias", action="append", default=[], dest="aliases", help="another name; repeatable")
+        parser.add_argument(
+            "--alias", action="append", default=[], dest="aliases", help="another name; repeatable"
+        )
         parser.add_argument("--disabled", action="store_true")
         parser.add_argument("--no-dns-checks", action="store_true")
 

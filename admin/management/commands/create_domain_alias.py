@@ -24,5 +24,7 @@ class Command(ActingCommand):
 
     def handle(self, **options: Any) -> None:
         """Create it."""
-        spec = DomainAliasSpec(name=options["name"], target=options["target"], enabled=not options["disabled"])
+        spec = DomainAliasSpec(
+            name=options["name"], target=options["target"], enabled=not options["disabled"]
+        )
         create_domain_aliases(self.actor(options), [spec])

@@ -22,7 +22,9 @@ class Command(PanelCommand):
         """Where, which database, and where mail is kept."""
         parser.add_argument("--destdir", default=".", help="directory of the files (default: here)")
         parser.add_argument("--dburl", help="database that Dovecot asks (default: the panel's own settings)")
-        parser.add_argument("--mail-root", default="/srv/vmail", help="directory of all mail (default: /srv/vmail)")
+        parser.add_argument(
+            "--mail-root", default="/srv/vmail", help="directory of all mail (default: /srv/vmail)"
+        )
         parser.add_argument(
             "--mail-owner", default="vmail", help="system user who owns the mail, or uid:gid (default: vmail)"
         )

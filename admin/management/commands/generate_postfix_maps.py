@@ -67,5 +67,7 @@ class Command(PanelCommand):
 def refuse_edited(edited: list[str]) -> None:
     """Raise :class:`CommandError` when files were left alone."""
     if edited:
-        message = _("Not upgraded, because somebody edited them: %(files)s. Use --force-overwrite to replace them.")
+        message = _(
+            "Not upgraded, because somebody edited them: %(files)s. Use --force-overwrite to replace them."
+        )
         raise CommandError(message % {"files": ", ".join(edited)})

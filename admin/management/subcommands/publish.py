@@ -21,7 +21,9 @@ class Command(ActingCommand):
         """What to do."""
         super().add_arguments(parser)
         choice = parser.add_mutually_exclusive_group(required=True)
-        choice.add_argument("--check", action="store_true", help="name wrong rows; exit code 1 when there are any")
+        choice.add_argument(
+            "--check", action="store_true", help="name wrong rows; exit code 1 when there are any"
+        )
         choice.add_argument("--rebuild", action="store_true", help="repair every wrong row")
 
     def handle(self, **options: Any) -> None:
@@ -29,7 +31,9 @@ class Command(ActingCommand):
         if options["rebuild"]:
             touched = rebuild_published(self.actor(options))
             if touched:
-                self.stdout.write(ngettext("%(n)d row repaired.", "%(n)d rows repaired.", touched) % {"n": touched})
+                self.stdout.write(
+                    ngettext("%(n)d row repaired.", "%(n)d rows repaired.", touched) % {"n": touched}
+                )
             return
         wrong = 0
         for difference in publication.drift():
@@ -39,5 +43,9 @@ class Command(ActingCommand):
                     self.stdout.write(f"{sign} {table} {row}")
             wrong += difference.size
         if wrong:
-            message = ngettext("%(n)d row is wrong; run modo publish --rebuild.", "%(n)d rows are wrong; run modo publish --rebuild.", wrong)
+            message = ngettext(
+                "%(n)d row is wrong; run modo publish --rebuild.",
+                "%(n)d rows are wrong; run modo publish --rebuild.",
+                wrong,
+            )
             raise CommandError(message % {"n": wrong})

@@ -19,6 +19,7 @@ from core.commands import PanelCommand
 from core.models import User
 from core.roles import Role
 
+
 class Command(PanelCommand):
     """``load_initial_data [--admin-username NAME] [--admin-password-file FILE]``; does nothing the second time."""
 
@@ -46,10 +47,13 @@ class Command(PanelCommand):
         admin.save()
         User.objects.filter(pk=admin.pk).update(owner=admin)
         if given is None:
-            self.stdout.write(_("Super administrator %(name)s, password %(password)s") % {
-                "name": name,
-                "password": password,
-            })
+            self.stdout.write(
+                _("Super administrator %(name)s, password %(password)s")
+                % {
+                    "name": name,
+                    "password": password,
+                }
+            )
 
     def _given_password(self, file_name: str | None) -> str | None:
         """Password from a file or the environment, None for neither; raises :class:`CommandError` for a weak one."""
@@ -58,7 +62,8 @@ class Command(PanelCommand):
             try:
                 password = Path(file_name).read_text(encoding="utf-8").split("\n", 1)[0]
             except (OSError, UnicodeError) as error:
-                raise CommandError(f"{file_name}: {error}") from error
+                message = f"{file_name}: {error}"
+                raise CommandError(message) from error
         if not password:
             return None
         try:

@@ -39,5 +39,7 @@ class Command(PanelCommand):
     def _welcome(self, port: int) -> str:
         lines = [_("The panel: http://localhost:%(port)d (this machine only)") % {"port": port}]
         if development_password_works():
-            lines.append(_("Sign in as admin with the password %(password)s.") % {"password": DEVELOPMENT_PASSWORD})
+            lines.append(
+                _("Sign in as admin with the password %(password)s.") % {"password": DEVELOPMENT_PASSWORD}
+            )
         return "\n".join(lines)

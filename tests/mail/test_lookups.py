@@ -1,0 +1,303 @@
+"""The real servers and the Python side of `admin.lookups` agree, key by key: the exact row or nothing, never an error."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from admin import lookups, publication
+from admin.lookups import POSTFIX, Lookup, Mailboxes
+from admin.models import (
+    Alias,
+    MailboxOperation,
+    MailCheck,
+    MailDomain,
+    MailRoute,
+    MailSender,
+    MailTransport,
+    MailUser,
+)
+from admin.operations import (
+    AccountSpec,
+    AliasSpec,
+    DomainSpec,
+    MailboxSpec,
+    create_accounts,
+    create_aliases,
+    create_domains,
+    update_account,
+    update_alias,
+    update_domain,
+)
+from admin.models import Account, Domain
+from tests.cast import PASSWORD
+from tests.mail.panel import Panel, unique_name
+from tests.servers import userdb
+from tests.servers.database import Database, Engine
+from tests.servers.packages import program
+from tests.servers.processes import run
+from tests.servers.stack import MailStack, mailbox_owner
+
+KEYS = 2_000
+SEED = 20_261_122
+# What a local part and what may stand behind a key without being it.
+LOCAL_PARTS = ("sam", "a.b", "a-b", "_x", "0", "info", "o.brien", "k" * 64)
+SPOILERS = (
+    "'",
+    '"',
+    "\\",
+    "\\'",
+    "' OR '1'='1",
+    "'; DROP TABLE mail_user; --",
+    "%s",
+    "%u",
+    "%d",
+    "%%",
+    "%27",
+    "$u",
+    "${user}",
+    ";",
+    "--",
+    "/*",
+    "`",
+    " ",
+    "\t",
+    ".",
+    "+tag",
+    "é",
+    "ß",
+    "\u0301",
+    "\u212a",  # the Kelvin sign, which folds to k
+    "\u017f",  # the long s, which folds to s
+    "\u0130",  # the Turkish dotted capital I, which folds to i and a dot
+    "😀",
+    "\u00a0",
+    "\u200b",
+    "\ufeff",
+    "ａ",
+    "*",
+    "?",
+    "=",
+    ",",
+    "|",
+    "<>",
+    "{}",
+    "()",
+    "@",
+    "x" * 300,
+)
+INVALID = (b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"\xc0\xaf")
+
+
+@pytest.fixture(scope="module")
+def published(panel: Panel) -> list[str]:
+    """Something of everything, as the operations derive it; the keys that have rows in any published table."""
+    root = panel.root
+    names = [unique_name() for _ in range(6)]
+    names += [f"bücher-{unique_name()}"]
+    specs = [DomainSpec(name=name, aliases=(f"alias-{name}",)) for name in names]
+    domains = [domain.name for domain in create_domains(root, specs)]
+    people = [
+        AccountSpec(
+            username=f"{local}@{domain}",
+            password=PASSWORD,
+            mailbox=MailboxSpec(
+                address=f"{local}@{domain}", quota=10, sender_addresses=(f"{local}@partner.test", f"@{domain}")
+            ),
+        )
+        for domain in domains
+        for local in LOCAL_PARTS
+    ]
+    create_accounts(root, people)
+    soon = timezone.now() + timedelta(days=1)
+    aliases = create_aliases(
+        root,
+        [
+            spec
+            for domain in domains
+            for spec in (
+                AliasSpec(address=f"alias@{domain}", recipients=(f"sam@{domain}", f"a.b@{domain}")),
+                AliasSpec(address=f"o'brien@{domain}", recipients=(f"o.brien@{domain}",), expire_at=soon),
+                AliasSpec(address=f"x&y=z@{domain}", recipients=("else@elsewhere.test",)),
+                AliasSpec(address=f"late@{domain}", recipients=(f"sam@{domain}",), expire_at=soon),
+                AliasSpec(address=f"0@{domain}", recipients=("'\"@elsewhere.test".replace("'\"", "x'y"),)),
+                AliasSpec(address=f"@{domain}", recipients=(f"_x@{domain}",)),
+            )
+        ],
+    )
+    expire([alias for alias in aliases if alias.address.startswith("late@")])
+    update_account(root, Account.objects.get(username=f"a-b@{domains[0]}"), is_active=False)
+    update_alias(root, Alias.objects.get(address=f"alias@{domains[1]}"), enabled=False)
+    update_domain(root, Domain.objects.get(name=domains[2]), enabled=False)
+    move(f"info@{domains[3]}", f"moved@{domains[3]}")
+    columns = (
+        (MailDomain, "name"),
+        *((model, "address") for model in (MailRoute, MailUser, MailSender, MailTransport, MailCheck)),
+    )
+    wanted = "|".join(re.escape(name.partition("-")[2]) for name in names)
+    keys = {key for model, column in columns for key in model.objects.values_list(column, flat=True)}
+    return sorted(key for key in keys if re.search(rf"{wanted}|partner\.test", key))
+
+
+def expire(aliases: Iterable[Alias]) -> None:
+    """Let time pass, which no operation can do."""
+    before = timezone.now() - timedelta(seconds=5)
+    with transaction.atomic():
+        for alias in aliases:
+            alias.expire_at = before
+            alias.save()
+        publication.publish(publication.Keys(addresses={alias.address for alias in aliases}))
+
+
+def move(old: str, new: str) -> None:
+    kind = MailboxOperation.Kind.RENAME
+    with transaction.atomic():
+        MailboxOperation.objects.create(kind=kind, mailbox_id=1, old_address=old, new_address=new, source="x")
+        publication.publish(publication.Keys(addresses={old, new}))
+
+
+def generated_keys(published: Sequence[str], seed: str) -> list[bytes]:
+    """Known keys, known keys that are spoiled a little, and noise; the same ones in every run."""
+    chance = random.Random(f"{SEED} {seed}")
+    keys = {key.encode() for key in published} | {key.upper().encode() for key in published}
+    kinds: tuple[Callable[[], bytes], ...] = (
+        lambda: spoiled(chance, chance.choice(published)).encode(),
+        lambda: spoiled(chance, spoiled(chance, chance.choice(published))).encode(),
+        lambda: recased(chance, chance.choice(published)).encode(),
+        lambda: chance.choice(published).partition("@")[2].encode() or b"@",
+        lambda: f"@{chance.choice(published).rpartition('@')[2]}".encode(),
+        lambda: b"".join((chance.choice(published).encode(), chance.choice(INVALID))),
+        lambda: chance.choice(INVALID) + chance.choice(published).encode(),
+        lambda: "".join(chance.choices(SPOILERS, k=chance.randint(1, 6))).encode(),
+        lambda: bytes(chance.choice(range(1, 256)) for _ in range(chance.randint(1, 80))).replace(b"\n", b""),
+    )
+    while len(keys) < KEYS:
+        keys.add(chance.choice(kinds)() or b"x")
+    some = sorted(keys)
+    chance.shuffle(some)
+    return some
+
+
+def spoiled(chance: random.Random, key: str) -> str:
+    """The key with something put in at a random place, or with a character less."""
+    place = chance.randint(0, len(key))
+    if chance.random() < 0.1:
+        return key[:place] + key[place + 1 :]
+    return key[:place] + chance.choice(SPOILERS) + key[place:]
+
+
+def recased(chance: random.Random, key: str) -> str:
+    return "".join(chance.choice((character.lower(), character.upper())) for character in key)
+
+
+# --- Postfix ----------------------------------------------------------------------------------------------------
+
+
+def folded_by_postfix(key: bytes, engine: Engine) -> str | None:
+    """What reaches the database; None where Postfix finds nothing without asking it.
+
+    Postfix (UTF-8 support is on by default) refuses a key that is not UTF-8 and applies Unicode's case folding:
+    ß is ss, the Kelvin sign k. Before 3.8 it calls a PostgreSQL client's text LATIN1, whatever it is: a key that
+    is not ASCII then finds nothing.
+    """
+    try:
+        text = key.decode()
+    except UnicodeDecodeError:
+        return None
+    text = text.casefold()
+    if engine is Engine.POSTGRESQL and not text.isascii() and postfix_version() < (3, 8):
+        return None
+    return text
+
+
+def postfix_version() -> tuple[int, int]:
+    text = run([program("postconf"), "-d", "-h", "mail_version"]).stdout.decode()
+    major, minor = text.split(".")[:2]
+    return int(major), int(minor)
+
+
+def python_answer(lookup: Lookup, key: bytes, engine: Engine) -> set[str]:
+    text = folded_by_postfix(key, engine)
+    return set() if text is None else set(lookup.answer(text))
+
+
+@pytest.mark.parametrize("lookup", POSTFIX, ids=lambda lookup: lookup.name)
+def test_postmap_agrees(
+    stack: MailStack, database: Database, published: list[str], lookup: Lookup
+) -> None:
+    keys = generated_keys(published, lookup.name)
+    answers = stack.postmap_many(lookup.file_name, keys)
+    found = {key: split_answer(lookup, given) for key, given in zip(keys, answers, strict=True)}
+    expected = {key: python_answer(lookup, key, database.engine) for key in keys}
+    assert found == expected
+    assert len(keys) >= KEYS
+    assert any(expected.values())
+    assert not all(expected.values())
+
+
+def split_answer(lookup: Lookup, given: str | None) -> set[str]:
+    """Postfix joins several rows with commas; the two texts that we wrote ourselves hold some."""
+    if given is None:
+        return set()
+    return {given} if lookup.name in {"maintain", "spliteddomains-transport"} else set(given.split(","))
+
+
+# --- Dovecot ----------------------------------------------------------------------------------------------------
+
+# Dovecot's default auth_username_chars: a name with another character is nobody's, before any query.
+LOGIN = re.compile(rb"[A-Za-z0-9._@-]+")
+
+
+def test_the_userdb_of_dovecot_23_agrees(stack: MailStack, ground: Path, published: list[str]) -> None:
+    keys = generated_keys(published, "userdb")
+    found = userdb.users(stack.dovecot.directory / "run" / "auth-userdb", keys)
+    assert list(map(known_fields, found)) == [python_user(key, ground) for key in keys]
+    assert sum(answer is not None for answer in found) > 40
+
+
+def test_the_userdb_of_dovecot_24_agrees(stack_24: MailStack, ground: Path, published: list[str]) -> None:
+    keys = generated_keys(published, "userdb-2.4")
+    found = userdb.users(stack_24.dovecot.directory / "run" / "auth-userdb", keys)
+    wanted = [python_user(key, ground) for key in keys]
+    renamed = [
+        None if user is None else {**user, "quota_rule": f"*:bytes={user['quota_storage_size']}"} for user in found
+    ]
+    assert list(map(known_fields, renamed)) == wanted
+    assert sum(answer is not None for answer in found) > 40
+
+
+def known_fields(user: dict[str, str] | None) -> dict[str, str] | None:
+    """Without what Dovecot adds by itself."""
+    if user is None:
+        return None
+    return {name: user[name] for name in ("home", "uid", "gid", "quota_rule")}
+
+
+def python_user(key: bytes, ground: Path) -> dict[str, str] | None:
+    if not LOGIN.fullmatch(key):
+        return None
+    owner = mailbox_owner()
+    mailboxes = Mailboxes(str(ground / "mail"), str(owner.pw_uid), str(owner.pw_gid))
+    return lookups.dovecot_user(key.decode(), mailboxes)
+
+
+def test_the_socket_says_what_doveadm_says(stack: MailStack, published: list[str]) -> None:
+    """A sample, so that nothing depends on our reading of the protocol."""
+    sample = [key for key in published if "@" in key and key.isascii() and not {"*", "?", "'"} & set(key)][:12]
+    found = userdb.users(stack.dovecot.directory / "run" / "auth-userdb", [key.encode() for key in sample])
+    by_doveadm = [stack.doveadm_user(key) for key in sample]
+    assert list(map(known_fields, found)) == list(map(known_fields, by_doveadm))
+    assert any(found)
+
+
+def test_dovecot_lists_everybody_who_may_sign_in(each_stack: MailStack, published: list[str]) -> None:
+    listed = set(each_stack.doveadm("user", "*").split())
+    assert listed == set(MailUser.objects.values_list("address", flat=True))
+    assert listed
