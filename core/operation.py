@@ -167,5 +167,7 @@ def _is_lost_race(error: IntegrityError) -> bool:
 def _database_code(error: DatabaseError) -> object:
     """SQLSTATE of PostgreSQL, error number of MySQL and MariaDB."""
     cause: Any = error.__cause__
-    state = getattr(cause, "pgcode", None) or getattr(cause, "sqlstate", None)
-    return state or (cause.args[0] if cause is not None and cause.args else None)
+    number = cause.args[0] if cause is not None and cause.args else None
+    if isinstance(number, int):
+        return number  # first: PyMySQL knows a SQLSTATE as well, a coarser one
+    return getattr(cause, "pgcode", None) or getattr(cause, "sqlstate", None)

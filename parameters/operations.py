@@ -22,7 +22,10 @@ def update_parameters(_actor: Actor, /, values: Mapping[str, Mapping[str, Any]])
     refusals = Refusals()
     cleaned = [entry for app, named in values.items() for entry in _clean(app, named, refusals)]
     refusals.raise_if_any()
+    present = {(row.app, row.name): row.value for row in Parameter.objects.filter(app__in=values)}
     for entry in cleaned:
+        if present.get((entry.app, entry.name), ...) == entry.value:
+            continue
         parameter, _created = Parameter.objects.update_or_create(
             app=entry.app, name=entry.name, defaults={"value": entry.value}
         )

@@ -57,6 +57,8 @@ class Credentials:
         if not name:
             raise ExportError(_("The database URL names no database."))
         if engine is Engine.SQLITE:
+            if ":memory:" in name:
+                raise ExportError(_("Mail servers cannot read a database in memory. Give the path of its file."))
             return cls(engine, str(Path(name).resolve()))
         return cls(
             engine,
@@ -70,6 +72,9 @@ class Credentials:
     def refuse_characters(self, unsafe: str, place: str) -> None:
         """Raise :class:`ExportError` when a value holds what the grammar of *place* cannot express."""
         for value in (self.name, self.user, self.password, self.host, self.port):
+            if value != value.strip():
+                message = _("%(place)s cannot hold a blank at an end of the database credentials.")
+                raise ExportError(message % {"place": place})
             wrong = next((c for c in value if c in unsafe or not c.isprintable()), None)
             if wrong is not None:
                 message = _("%(place)s cannot hold %(character)s, which is in the database credentials.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from django import forms
@@ -43,6 +44,15 @@ class AliasUpdateForm(PanelForm):
         input_formats=[_INSTANT, "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d"],
     )
     description = forms.CharField(label=_("Description"), required=False, widget=forms.Textarea({"rows": 3}))
+
+    def clean_expire_at(self) -> datetime | None:
+        """An instant that exists in UTC too, where it is stored: the calendar ends on both sides."""
+        instant: datetime | None = self.cleaned_data["expire_at"]
+        try:
+            return instant and instant.astimezone(UTC)
+        except OverflowError as error:
+            message = self.fields["expire_at"].error_messages["invalid"]
+            raise forms.ValidationError(message, code="invalid") from error
 
     def values(self) -> dict[str, Any]:
         """What the operation takes."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from django.db.models import BigIntegerField, Count, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.formats import number_format
@@ -20,7 +20,7 @@ from admin.queries import identities
 from admin.queries.events import Event, recent_events
 from admin.queries.listing import Listing, chip, chosen_order, page_at, rows_on
 from admin.queries.searching import containing, search_text
-from admin.queries.usage import used_bytes
+from admin.queries.usage import counted, used_in_domain
 from core.roles import Role
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ class DomainRow:
     quota: int
     default_mailbox_quota: int
     creation: datetime
+    mailbox_count: int
+    alias_count: int
+    used_bytes: int
+    aliases: list[DomainAlias]
     owner: User | None = None
-    mailbox_count: int = 0
-    alias_count: int = 0
-    used_bytes: int = 0
-    aliases: list[DomainAlias] = field(default_factory=list)
 
     @property
     def domain_alias_count(self) -> int:
@@ -70,9 +70,8 @@ class Administrator:
 
 _SORTS: Final[Mapping[str, Sequence[str]]] = {
     "name": ("name",),
-    "mailboxes": ("sort_number", "name"),
-    "aliases": ("sort_number", "name"),
-    "storage": ("sort_number", "name"),
+    "mailboxes": ("mailbox_count", "name"),
+    "aliases": ("alias_count", "name"),
     "quota": ("quota", "name"),
     "created": ("creation", "name"),
 }
@@ -81,7 +80,8 @@ _SORTS: Final[Mapping[str, Sequence[str]]] = {
 def domain_list(actor: Actor, given: Mapping[str, str]) -> Listing[DomainRow]:
     """One page of the domains that *actor* sees. *given*: q, status, sort, page.
 
-    Orders by name, quota and age read an index or few rows; those by numbers count for every visible domain.
+    The orders by numbers count for every visible domain; the others read the domains only. There is no order by
+    storage: adding up the usage of all mailboxes takes seconds at a million.
     """
     query = search_text(given.get("q", ""))
     status = chip("status", _("Status"), [("enabled", _("Enabled")), ("disabled", _("Disabled"))], given)
@@ -90,7 +90,7 @@ def domain_list(actor: Actor, given: Mapping[str, str]) -> Listing[DomainRow]:
         found = found.filter(enabled=status.value == "enabled")
     sort, order = chosen_order(given.get("sort", ""), _SORTS, "name")
     page = page_at(given.get("page", ""), found.count())
-    domains = rows_on(page, _sortable(found, sort.removeprefix("-")), order)
+    domains = rows_on(page, _sortable(found, order), order)
     facts = partial(_facts, actor, page.total)
     return Listing(_rows(domains), page, query, [status], sort, facts)
 
@@ -103,46 +103,41 @@ def _named(query: str) -> Q:
     return containing(query, exact=("name",)) | Q(pk__in=aliases.values("target_id"))
 
 
-def _sortable(found: QuerySet[Domain], key: str) -> QuerySet[Domain]:
-    numbers: dict[str, QuerySet[Any, Any]] = {
-        "mailboxes": Mailbox.objects.annotate(number=Value(1)),
-        "aliases": Alias.objects.annotate(number=Value(1)),
-        "storage": Mailbox.objects.annotate(number=used_bytes("user__email")),
-    }
-    if key not in numbers:
-        return found
-    rows = numbers[key].filter(domain=OuterRef("pk")).order_by().values("domain_id")
-    total = Subquery(rows.annotate(total=Sum("number")).values("total"))
-    return found.annotate(sort_number=Coalesce(total, Value(0), output_field=BigIntegerField()))
+_NUMBERS: Final[Mapping[str, Coalesce]] = {
+    "mailbox_count": counted(Mailbox.objects.filter(domain=OuterRef("pk"))),
+    "alias_count": counted(Alias.objects.filter(domain=OuterRef("pk"))),
+    "used_bytes": used_in_domain(),
+}
+
+
+def _sortable(found: QuerySet[Domain], order: Sequence[str]) -> QuerySet[Domain]:
+    return found.annotate(**{name: number for name, number in _NUMBERS.items() if name in order[0]})
 
 
 def _rows(domains: Sequence[Domain]) -> list[DomainRow]:
-    """Numbers for exactly these domains: three queries, however many there are."""
-    rows = {
-        domain.pk: DomainRow(
+    """Numbers for exactly these domains: two queries, however many there are."""
+    ids = [domain.pk for domain in domains]
+    numbered = Domain.objects.filter(pk__in=ids).order_by().annotate(**_NUMBERS)
+    numbers = {row["pk"]: row for row in numbered.values("pk", *_NUMBERS)}
+    aliases: dict[int, list[DomainAlias]] = {pk: [] for pk in ids}
+    for alias in DomainAlias.objects.filter(target__in=ids).order_by("name"):
+        aliases[alias.target_id].append(alias)
+    return [
+        DomainRow(
             domain.pk,
             domain.name,
             domain.enabled,
             domain.quota,
             domain.default_mailbox_quota,
             domain.creation,
+            mailbox_count=numbers[domain.pk]["mailbox_count"],
+            alias_count=numbers[domain.pk]["alias_count"],
+            used_bytes=int(numbers[domain.pk]["used_bytes"]),
+            aliases=aliases[domain.pk],
         )
         for domain in domains
-    }
-    for pk, number, used in (
-        Mailbox.objects.filter(domain__in=rows)
-        .annotate(used=used_bytes("user__email"))
-        .order_by()
-        .values("domain_id")
-        .values_list("domain_id", Count("pk"), Sum("used"))
-    ):
-        rows[pk].mailbox_count, rows[pk].used_bytes = number, int(used)
-    counts = Alias.objects.filter(domain__in=rows).order_by().values("domain_id")
-    for pk, number in counts.values_list("domain_id", Count("pk")):
-        rows[pk].alias_count = number
-    for alias in DomainAlias.objects.filter(target__in=rows).order_by("name"):
-        rows[alias.target_id].aliases.append(alias)
-    return list(rows.values())
+        if domain.pk in numbers  # deleted between two queries
+    ]
 
 
 def _facts(actor: Actor, domains: int) -> str:

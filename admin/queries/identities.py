@@ -37,6 +37,7 @@ from admin.models import Account, Alias, AliasRecipient, Domain, Mailbox
 from admin.queries.listing import Filter, Listing, chip, chosen_order, page_at, rows_on
 from admin.queries.searching import a_labels, containing, search_text
 from admin.queries.usage import used_bytes
+from core.models import User
 from core.presentation import unicode_domain
 from core.roles import Role
 
@@ -166,8 +167,8 @@ def _aliases(actor: Actor, chosen: Mapping[str, str], query: str) -> QuerySet[Al
 
 
 def _is_forward() -> Q:
-    """Mail leaves a mailbox, or leaves this server."""
-    own = Mailbox.objects.filter(user__email=OuterRef("address"))
+    """Mail leaves a mailbox (an account has the address), or leaves this server."""
+    own = User.objects.filter(email=OuterRef("address"))
     outside = AliasRecipient.objects.filter(
         alias=OuterRef("pk"), mailbox__isnull=True, target_alias__isnull=True
     )

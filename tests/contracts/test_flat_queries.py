@@ -29,7 +29,7 @@ LIST_STATEMENTS = 10
 PAGE_STATEMENTS = 15
 LISTS = [
     "/admin/domains/",
-    "/admin/domains/?q=example&sort=-storage",
+    "/admin/domains/?q=example&sort=-quota",
     "/admin/domains/?sort=mailboxes&status=enabled",
     "/admin/identities/",
     "/admin/identities/?q=example&sort=-name",

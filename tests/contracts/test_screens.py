@@ -457,6 +457,16 @@ def test_an_alias_is_refused_beside_the_field(
     assert fingerprint() == before
 
 
+@pytest.mark.parametrize(
+    ("zone", "instant"),
+    [("America/New_York", "9999-12-31T23:59"), ("Asia/Tokyo", "0001-01-01T00:00")],
+)
+def test_an_instant_beyond_the_calendar_is_refused(zone: str, instant: str, root: Client) -> None:
+    with override_settings(TIME_ZONE=zone):
+        answer = root.post(_url("alias_create"), ALIAS | {"expire_at": instant})
+        assert _refusals(answer) == {"expire_at": ["invalid"]}
+
+
 def test_wrong_recipients_are_shown_again_as_they_were_typed(root: Client) -> None:
     page = root.post(_url("alias_create"), ALIAS | {"recipients": ["Sam@DORA.example,  nobody@dora.example"]})
     assert 'value="Sam@DORA.example,  nobody@dora.example"' in page.content.decode()

@@ -10,8 +10,7 @@ import pytest
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, connections
-from hypothesis import HealthCheck, settings
-from pytest_django.plugin import DjangoDbBlocker
+from hypothesis import HealthCheck, Phase, settings
 
 from parameters import tools
 from parameters.models import Parameter
@@ -24,6 +23,7 @@ settings.register_profile(
     max_examples=6,
     stateful_step_count=20,
     suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking takes minutes and helps little here
 )
 
 
@@ -42,30 +42,26 @@ def cast(db: None) -> Cast:
 
 
 @pytest.fixture
-def real_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+def real_database(transactional_db: None, tmp_path: Path) -> Iterator[None]:
     """A database that several connections share: every commit is one. On SQLite it is a file, as in production."""
     if connection.vendor != "sqlite":
-        request.getfixturevalue("transactional_db")
         yield
         return
-    request.getfixturevalue("django_db_setup")
-    blocker: DjangoDbBlocker = request.getfixturevalue("django_db_blocker")
-    with blocker.unblock():
-        memory = connections["default"]
-        memory.ensure_connection()
-        path = tmp_path / "panel.sqlite3"
-        with sqlite3.connect(path) as file:
-            memory.connection.backup(file)
-        file.close()
-        name = connections.settings["default"]["NAME"]
-        connections.settings["default"]["NAME"] = str(path)
-        connections["default"] = connections.create_connection("default")
-        try:
-            yield
-        finally:
-            connections["default"].close()
-            connections.settings["default"]["NAME"] = name
-            connections["default"] = memory
+    memory = connections["default"]
+    memory.ensure_connection()
+    path = tmp_path / "panel.sqlite3"
+    file = sqlite3.connect(path)
+    memory.connection.backup(file)
+    file.close()
+    name = memory.settings_dict["NAME"]
+    connections.settings["default"]["NAME"] = str(path)
+    connections["default"] = connections.create_connection("default")
+    try:
+        yield
+    finally:
+        connections["default"].close()
+        connections.settings["default"]["NAME"] = name
+        connections["default"] = memory
 
 
 @pytest.fixture

@@ -209,6 +209,7 @@ def copy_maps(plan: PostfixPlan) -> None:
         copied = Path(shutil.copyfile(source, maps / source.name))
         os.chown(copied, 0, group)
         copied.chmod(MAP_MODE)
+        age(copied)
 
 
 def write_config(plan: PostfixPlan) -> None:
@@ -220,10 +221,10 @@ def write_config(plan: PostfixPlan) -> None:
     age(plan.config / "main.cf")
 
 
-def age(main: Path) -> None:
-    """Make main.cf look old: every Postfix program waits while it could still be under the editor."""
-    before = main.stat().st_mtime - OLD_S
-    os.utime(main, (before, before))
+def age(file: Path) -> None:
+    """Make main.cf or a map file look old: Postfix waits while a file could still be under the editor."""
+    before = file.stat().st_mtime - OLD_S
+    os.utime(file, (before, before))
 
 
 def make_queue(plan: PostfixPlan) -> None:

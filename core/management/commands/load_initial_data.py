@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,15 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from core import passwords
+from core.addresses import AddressError, canonical_mailbox_address
 from core.checks import DEVELOPMENT_ADMIN, DEVELOPMENT_PASSWORD
 from core.commands import PanelCommand
 from core.models import User
 from core.roles import Role
+
+
+# As the operations of accounts have it; they live above the core.
+_PLAIN_LOGIN = re.compile(r"[a-z0-9_][a-z0-9._+-]{0,253}")
 
 
 class Command(PanelCommand):
@@ -39,8 +45,8 @@ class Command(PanelCommand):
         """Create the account unless there is a super administrator already."""
         if User.objects.super_admins().exists():
             return
-        name = options["admin_username"].strip().lower()
-        given = self._given_password(options["admin_password_file"])
+        name = _login(options["admin_username"])
+        given = self._given_password(options["admin_password_file"], name)
         password = given or (DEVELOPMENT_PASSWORD if settings.DEBUG else passwords.random_password(16))
         admin = User(username=name, role=Role.SUPER_ADMIN)
         admin.set_password(password)
@@ -55,7 +61,7 @@ class Command(PanelCommand):
                 }
             )
 
-    def _given_password(self, file_name: str | None) -> str | None:
+    def _given_password(self, file_name: str | None, name: str) -> str | None:
         """Password from a file or the environment, None for neither; raises :class:`CommandError` for a weak one."""
         password = os.environ.get("MODOBOA_ADMIN_PASSWORD")
         if file_name:
@@ -64,10 +70,25 @@ class Command(PanelCommand):
             except (OSError, UnicodeError) as error:
                 message = f"{file_name}: {error}"
                 raise CommandError(message) from error
+            if not password:
+                raise CommandError(_("%(file)s: the first line is empty.") % {"file": file_name})
         if not password:
             return None
         try:
-            validate_password(password)
+            validate_password(password, User(username=name))
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         return password
+
+
+def _login(text: str) -> str:
+    """A name to sign in with: an address, or the plain word that accounts without a mailbox have."""
+    name = text.strip().lower()
+    if "@" in name:
+        try:
+            return canonical_mailbox_address(name)
+        except AddressError as error:
+            raise CommandError(str(error)) from error
+    if not _PLAIN_LOGIN.fullmatch(name):
+        raise CommandError(_("A user name is an address, or letters, digits and . _ + - without spaces."))
+    return name

@@ -1,0 +1,109 @@
+"""Every policy as a truth table. A policy without a table fails, so does a table without a policy."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from admin import policies
+from admin.models import Account
+from core.actor import Actor, Credential
+from core.roles import Role
+from parameters import policies as parameter_policies
+
+SUPER, RESELLER, DOMAIN, SIMPLE = Role.SUPER_ADMIN, Role.RESELLER, Role.DOMAIN_ADMIN, Role.SIMPLE_USER
+EVERYBODY = (SUPER, RESELLER, DOMAIN, SIMPLE)
+ADMINISTRATORS = {SUPER, RESELLER, DOMAIN}
+
+
+def actor(role: Role, pk: int = 1) -> Actor:
+    return Actor(Account(pk=pk, username="actor", role=role), Credential.SESSION)
+
+
+def account(role: Role, pk: int = 2) -> Account:
+    return Account(pk=pk, username="account", role=role)
+
+
+# Policies that look at the actor alone: the roles that may.
+BY_ROLE: dict[str, set[Role]] = {
+    "may_see_domains": ADMINISTRATORS,
+    "may_manage_domains": {SUPER, RESELLER},
+    "may_see_identities": ADMINISTRATORS,
+    "may_manage_accounts": ADMINISTRATORS,
+    "may_manage_aliases": ADMINISTRATORS,
+    "may_see_system": {SUPER},
+    "may_publish": {SUPER},
+    "may_change_parameters": {SUPER},
+}
+# Policies about an account: what (actor's role, account's role) answers for somebody else, and for himself.
+HIGHER = {
+    (SUPER, SUPER),
+    (SUPER, RESELLER),
+    (SUPER, DOMAIN),
+    (SUPER, SIMPLE),
+    (RESELLER, DOMAIN),
+    (RESELLER, SIMPLE),
+    (DOMAIN, SIMPLE),
+}
+BY_RELATION: dict[str, tuple[set[tuple[Role, Role]], set[Role]]] = {
+    "outranks": (HIGHER, set(EVERYBODY)),
+    "may_edit_account": (HIGHER, ADMINISTRATORS),
+    "may_delete_account": (HIGHER, set()),
+}
+GRANTS: dict[Role, set[Role]] = {
+    SUPER: set(EVERYBODY),
+    RESELLER: {SIMPLE, DOMAIN},
+    DOMAIN: {SIMPLE},
+    SIMPLE: set(),
+}
+OTHER = {"roles_to_give", "may_delete_accounts"}
+MODULES: Sequence[ModuleType] = (policies, parameter_policies)
+
+
+def functions() -> dict[str, Callable[..., Any]]:
+    return {
+        name: function
+        for module in MODULES
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__ and not name.startswith("_")
+    }
+
+
+def test_every_policy_has_a_table_and_every_table_a_policy() -> None:
+    assert set(functions()) == {*BY_ROLE, *BY_RELATION, *OTHER}
+
+
+@pytest.mark.parametrize(("name", "role"), list(itertools.product(BY_ROLE, EVERYBODY)))
+def test_a_policy_about_the_actor(name: str, role: Role) -> None:
+    assert functions()[name](actor(role)) is (role in BY_ROLE[name])
+
+
+@pytest.mark.parametrize("name", [name for name in BY_ROLE if name.startswith(("may_manage", "may_publish"))])
+def test_what_an_operation_is_handed_does_not_matter_to_a_policy_about_the_actor(name: str) -> None:
+    for role in EVERYBODY:
+        assert functions()[name](actor(role), ["a batch"], "more") is (role in BY_ROLE[name])
+
+
+@pytest.mark.parametrize(("name", "own", "other"), list(itertools.product(BY_RELATION, EVERYBODY, EVERYBODY)))
+def test_a_policy_about_an_account(name: str, own: Role, other: Role) -> None:
+    for_others, for_himself = BY_RELATION[name]
+    assert functions()[name](actor(own), account(other)) is ((own, other) in for_others)
+    assert functions()[name](actor(own), account(own, pk=1)) is (own in for_himself)
+
+
+@pytest.mark.parametrize("role", EVERYBODY)
+def test_nobody_gives_a_role_above_his_own(role: Role) -> None:
+    assert set(policies.roles_to_give(actor(role))) == GRANTS[role]
+    assert all(given.rank <= role.rank for given in policies.roles_to_give(actor(role)))
+
+
+def test_several_accounts_may_be_deleted_when_each_of_them_may() -> None:
+    assert policies.may_delete_accounts(actor(RESELLER), [])
+    assert policies.may_delete_accounts(actor(RESELLER), [account(SIMPLE), account(DOMAIN)])
+    assert not policies.may_delete_accounts(actor(RESELLER), [account(SIMPLE), account(RESELLER)])
+    assert not policies.may_delete_accounts(actor(SUPER), [account(SIMPLE), account(SUPER, pk=1)])
