@@ -58,7 +58,9 @@ class Credentials:
             raise ExportError(_("The database URL names no database."))
         if engine is Engine.SQLITE:
             if ":memory:" in name:
-                raise ExportError(_("Mail servers cannot read a database in memory. Give the path of its file."))
+                raise ExportError(
+                    _("Mail servers cannot read a database in memory. Give the path of its file.")
+                )
             return cls(engine, str(Path(name).resolve()))
         return cls(
             engine,

@@ -106,6 +106,9 @@ class GeneratedFiles:
             self.directory.mkdir(exist_ok=True)
             for name, text in contents.items():
                 drafts[self.directory / name] = self._draft(name, text)
+            for place in drafts:
+                if place.is_dir():  # the one thing that would stop us half-way
+                    raise ExportError(_("%(path)s is a directory.") % {"path": place})
             for place, draft in drafts.items():
                 draft.replace(place)
         except OSError as error:

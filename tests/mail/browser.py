@@ -106,7 +106,9 @@ class Browser:
         wanted = {*changes, *leave_out}
         forms = [form for form in forms_of(self.see(url)) if wanted <= form.names]
         assert forms, f"{url} has no form with {sorted(wanted)}"
-        data = {name: value for name, value in {**forms[0].values, **changes}.items() if name not in leave_out}
+        data = {
+            name: value for name, value in {**forms[0].values, **changes}.items() if name not in leave_out
+        }
         answer = self.client.post(url, data)
         assert isinstance(answer, HttpResponse)
         return answer

@@ -34,9 +34,7 @@ class Panel:
     def __init__(self, root: Actor) -> None:
         self.root = root
         self.browser = Browser()
-        self.browser.change(
-            reverse("core:sign_in"), {"username": root.user.username, "password": PASSWORD}
-        )
+        self.browser.change(reverse("core:sign_in"), {"username": root.user.username, "password": PASSWORD})
 
     def new_domain(self, name: str = "") -> str:
         name = name or unique_name()

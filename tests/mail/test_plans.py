@@ -30,7 +30,9 @@ def crowd(database: object) -> Iterator[str]:
     addresses = [f"u{number:05}@{name}" for number in range(ROWS)]
     soon = "2099-01-01 00:00:00+00:00"
     with transaction.atomic():
-        MailDomain.objects.bulk_create(MailDomain(name=f"d{n:05}.{name}", kind="mailbox") for n in range(ROWS))
+        MailDomain.objects.bulk_create(
+            MailDomain(name=f"d{n:05}.{name}", kind="mailbox") for n in range(ROWS)
+        )
         MailRoute.objects.bulk_create(
             MailRoute(address=address, target=target, expires_at=soon)
             for address in addresses

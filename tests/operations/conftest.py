@@ -20,7 +20,7 @@ pytest.register_assert_rewrite("tests.operations.evidence")
 settings.register_profile(
     "operations",
     deadline=None,
-    max_examples=6,
+    max_examples=4,
     stateful_step_count=20,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking takes minutes and helps little here
@@ -34,7 +34,7 @@ def hash_cheaply() -> None:
 
 
 @pytest.fixture
-def cast(db: None) -> Cast:
+def cast(db: None) -> Cast:  # noqa: ARG001  it has to be there
     """Everybody, in a database of his own."""
     hash_cheaply()
     ContentType.objects.get_for_models(*apps.get_models())  # cached: part of no measurement
@@ -42,7 +42,7 @@ def cast(db: None) -> Cast:
 
 
 @pytest.fixture
-def real_database(transactional_db: None, tmp_path: Path) -> Iterator[None]:
+def real_database(transactional_db: None, tmp_path: Path) -> Iterator[None]:  # noqa: ARG001  it has to be there
     """A database that several connections share: every commit is one. On SQLite it is a file, as in production."""
     if connection.vendor != "sqlite":
         yield
@@ -65,7 +65,7 @@ def real_database(transactional_db: None, tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.fixture
-def real_cast(real_database: None) -> Cast:
+def real_cast(real_database: None) -> Cast:  # noqa: ARG001  it has to be there
     """Everybody, committed."""
     hash_cheaply()
     return assemble()

@@ -10,10 +10,10 @@ from django.apps import apps
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from reversion.models import Version
 
 from core.models import Log
 from core.refusals import Refusal
-from reversion.models import Version
 
 Rows = dict[str, list[tuple[object, ...]]]
 _TRANSACTIONS = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK")

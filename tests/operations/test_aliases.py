@@ -235,7 +235,7 @@ def test_a_mailbox_does_not_forward_everything_to_a_list_that_delivers_to_it(cas
 def test_an_alias_for_an_extension_is_no_loop(cast: Cast) -> None:
     create_alias(cast.dora, address="info+x@dora.example", recipients=OUT)
     alias = create_alias(cast.dora, address="team@dora.example", recipients=("info+x@dora.example",))
-    assert AliasRecipient.objects.get(alias=alias).target_alias.address == "info+x@dora.example"
+    assert AliasRecipient.objects.filter(alias=alias, target_alias__address="info+x@dora.example").exists()
 
 
 # --- create: what is stored -----------------------------------------------------------------------------------
@@ -258,10 +258,10 @@ def test_a_created_alias_is_stored_published_and_recorded(cast: Cast) -> None:
         True,
     )
     assert (stored.description, stored.expire_at) == ("First line\nsecond\tline", until)
-    assert set(stored.recipients.values_list("address", "mailbox__user__email", "target_alias")) == {
-        ("sam+lists@dora.example", "sam@dora.example", None),
-        ("x@out.example", None, None),
-        ("dora@dora.example", "dora@dora.example", None),
+    assert set(stored.recipients.values_list("address", "mailbox__user__email")) == {
+        ("sam+lists@dora.example", "sam@dora.example"),
+        ("x@out.example", None),
+        ("dora@dora.example", "dora@dora.example"),
     }
     assert set(MailRoute.objects.filter(address="info@dora.example").values_list("target", "expires_at")) == {
         ("sam+lists@dora.example", until),

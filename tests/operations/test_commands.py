@@ -15,7 +15,16 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from admin import publication
-from admin.models import Alias, AliasRecipient, Domain, DomainAlias, Mailbox, MailRoute, MailUser, SenderAddress
+from admin.models import (
+    Alias,
+    AliasRecipient,
+    Domain,
+    DomainAlias,
+    Mailbox,
+    MailRoute,
+    MailUser,
+    SenderAddress,
+)
 from core.models import Log, User
 from core.roles import Role
 from tests.cast import PASSWORD, Cast, first_super_admin
@@ -119,7 +128,13 @@ def test_create_account_makes_administrators(cast: Cast) -> None:
 
 
 def test_create_alias_takes_recipients_and_an_expiry(cast: Cast) -> None:
-    run("create_alias", "info@dora.example", "sam@dora.example", "x@elsewhere.test", "--expires=2099-01-31T18:00")
+    run(
+        "create_alias",
+        "info@dora.example",
+        "sam@dora.example",
+        "x@elsewhere.test",
+        "--expires=2099-01-31T18:00",
+    )
     run("create_alias", "@dora.example", "sam@dora.example", "--disabled", "--description=rest")
     info, rest = Alias.objects.get(address="info@dora.example"), Alias.objects.get(address="@dora.example")
     assert set(info.recipients.values_list("address", flat=True)) == {"sam@dora.example", "x@elsewhere.test"}
@@ -134,7 +149,9 @@ def test_a_command_acts_as_the_account_it_names(cast: Cast) -> None:
     assert Domain.objects.get(name="new.example").owner == cast.rita.user
     entry = Log.objects.get(verb="domain.create", object_name="new.example")
     assert (entry.actor_name, entry.credential, entry.address) == ("rita", "command", None)
-    assert refused("create_domain", "other.example", "--as=sam@dora.example") == ["This account may not do that."]
+    assert refused("create_domain", "other.example", "--as=sam@dora.example") == [
+        "This account may not do that."
+    ]
     assert refused("create_domain", "other.example", "--as=ghost") == ["There is no active account ghost."]
     # Somebody else's domain is one that does not exist.
     assert "dora.example" in refused("create_alias", "x@dora.example", "y@z.test", "--as=rita")[0]
@@ -150,7 +167,10 @@ def test_a_command_acts_as_the_account_it_names(cast: Cast) -> None:
         (("create_domain", "not a domain"), ["name"]),
         (("create_domain", "x.example", "--quota=-1"), ["quota"]),
         (("create_domain", "x.example", "--quota=5", "--default-mailbox-quota=6"), ["default_mailbox_quota"]),
-        (("create_domain", "not a domain", "--quota=-1", "--alias=dora.example"), ["aliases", "name", "quota"]),
+        (
+            ("create_domain", "not a domain", "--quota=-1", "--alias=dora.example"),
+            ["aliases", "name", "quota"],
+        ),
         (("create_domain_alias", "dora.example", "mallory.example"), ["name"]),
         (("create_domain_alias", "x.example", "nowhere.example"), ["target"]),
         (("create_account", "sam@dora.example"), ["address"]),
@@ -161,10 +181,19 @@ def test_a_command_acts_as_the_account_it_names(cast: Cast) -> None:
         (("create_account", "x@dora.example", "--sender=no-address"), ["sender_addresses"]),
         (("create_alias", "sam@dora.example/../x", "a@b.example"), ["address"]),
         (("create_alias", "info@nowhere.example", "a@b.example"), ["address"]),
-        (("create_alias", "info@dora.example", "ghost@dora.example", "no address"), ["recipients", "recipients"]),
-        (("create_alias", "info@dora.example", "sam@dora.example", "--expires=2001-01-01T00:00"), ["expire_at"]),
+        (
+            ("create_alias", "info@dora.example", "ghost@dora.example", "no address"),
+            ["recipients", "recipients"],
+        ),
+        (
+            ("create_alias", "info@dora.example", "sam@dora.example", "--expires=2001-01-01T00:00"),
+            ["expire_at"],
+        ),
         (("create_alias", "info@dora.example", "sam@dora.example", "--expires=soon"), ["expires"]),
-        (("create_alias", "info@dora.example", "sam@dora.example", "--expires=2026-13-45T00:00"), ["expires"]),
+        (
+            ("create_alias", "info@dora.example", "sam@dora.example", "--expires=2026-13-45T00:00"),
+            ["expires"],
+        ),
     ],
 )
 def test_every_reason_is_a_line_that_begins_with_its_field(
@@ -297,7 +326,9 @@ def test_publish_finds_and_repairs_what_somebody_broke(cast: Cast) -> None:
 
 
 def test_only_super_administrators_publish(cast: Cast) -> None:
-    assert refused("modo", "publish", "--rebuild", "--as=dora@dora.example") == ["This account may not do that."]
+    assert refused("modo", "publish", "--rebuild", "--as=dora@dora.example") == [
+        "This account may not do that."
+    ]
     del cast
 
 

@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from admin.models.domain import MAX_QUOTA_MB
 from core.models import User
-from tests.cast import Cast
 
 pytestmark = pytest.mark.usefixtures("cast")
 
@@ -299,10 +298,15 @@ def test_no_mailbox_and_no_alias_lies_in_a_domain_that_is_not_there() -> None:
 )
 def test_nothing_is_deleted_below_what_points_at_it(statement: str) -> None:
     insert("admin_senderaddress", address="x@out.example", mailbox_id=box_id())
-    with pytest.raises(IntegrityError), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-        connection.check_constraints()
+
+    def delete() -> None:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+            connection.check_constraints()
+
+    with pytest.raises(IntegrityError):
+        delete()
 
 
 # --- byte for byte --------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
@@ -202,6 +203,14 @@ def test_the_password_is_not_repeated_in_the_comment(tmp_path: Path, monkeypatch
         assert "secret" not in "".join(comments)
 
 
+def test_the_comment_stays_a_comment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        sys, "argv", ["manage.py", "generate_postfix_maps", "--destdir=a\nquery = b\r\u2028c"]
+    )
+    maps(tmp_path)
+    assert settings_of(tmp_path / "sql-domains.cf")["query"].startswith("SELECT ")
+
+
 # --- upgrades -------------------------------------------------------------------------------------------------------
 
 
@@ -209,7 +218,7 @@ def test_the_password_is_not_repeated_in_the_comment(tmp_path: Path, monkeypatch
 def old_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Files of an earlier version, which asked other queries."""
     earlier = tuple(
-        lookups.Lookup(entry.name, entry.question, f"SELECT 'old' FROM t WHERE k = {{key}}", entry.answer)
+        lookups.Lookup(entry.name, entry.question, "SELECT 'old' FROM t WHERE k = {key}", entry.answer)
         for entry in POSTFIX
     )
     with monkeypatch.context() as patch:
@@ -348,14 +357,16 @@ def test_a_wrong_url_does_not_show_the_password(tmp_path: Path, write: Callable[
 
 @commands
 def test_a_directory_in_place_of_a_file_is_refused(tmp_path: Path, write: Callable[..., None]) -> None:
-    write(tmp_path)
-    names = sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".chk")
-    (tmp_path / names[-1]).unlink()
-    (tmp_path / names[-1]).mkdir()
-    files = {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()}
-    for force in (False, True):
-        assert refusal(lambda force=force: write(tmp_path, OTHER_URL, force=force))  # type: ignore[misc]  # bound early
-    assert {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == files
+    write(tmp_path / "model")
+    for name in sorted(path.name for path in (tmp_path / "model").iterdir()):
+        place = tmp_path / name
+        write(place)
+        (place / name).unlink()
+        (place / name).mkdir()
+        files = {path.name: path.read_bytes() for path in place.iterdir() if path.is_file()}
+        for force in (False, True):
+            assert name in refusal(partial(write, place, OTHER_URL, force=force))
+        assert {path.name: path.read_bytes() for path in place.iterdir() if path.is_file()} == files
 
 
 @pytest.mark.parametrize(
@@ -456,16 +467,18 @@ def is_refused(write: Callable[[], None], directory: Path) -> bool:
     try:
         write()
     except CommandError as error:
-        assert "cannot hold" in str(error)
-        assert "\n" not in str(error)
-        assert not directory.exists() or not any(directory.iterdir())
-        return True
-    return False
+        reason = str(error)
+    else:
+        return False
+    assert "cannot hold" in reason
+    assert "\n" not in reason
+    assert not directory.exists() or not any(directory.iterdir())
+    return True
 
 
 def with_password(database: Database, password: str) -> Database:
     """The database as seen by a role of its own; its name is odd, too."""
-    role = f"role{abs(hash(password)) % 10**9}"
+    role = f"role{uuid4().hex[:12]}"
     literal = password.replace("'", "''")
     if database.engine is DatabaseEngine.POSTGRESQL:
         literal = f"E'{literal.replace(chr(92), chr(92) * 2)}'"

@@ -33,7 +33,7 @@ class PluginForm(plugin_forms.AdminParametersForm):
 
 
 @pytest.fixture
-def plugin(db: None) -> Iterator[None]:
+def plugin(db: None) -> Iterator[None]:  # noqa: ARG001  it has to be there
     plugin_tools.registry.add("global", PluginForm, "Plugin")
     yield
     del tools.registry._declarations["global", THIS_APP]

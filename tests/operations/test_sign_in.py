@@ -21,6 +21,8 @@ from parameters.models import Parameter
 from parameters.tools import forget
 from tests.cast import PASSWORD, Cast
 
+pytestmark = pytest.mark.usefixtures("cast")
+
 LOGIN = "/accounts/login/"
 CLOSED = "/style-guide/"  # a page for staff
 
@@ -82,7 +84,7 @@ def test_an_address_may_be_typed_with_its_international_domain(cast: Cast, clien
         ("x" * 400, PASSWORD),
     ],
 )
-def test_anything_else_opens_none(cast: Cast, client: Client, name: str, password: str) -> None:
+def test_anything_else_opens_none(client: Client, name: str, password: str) -> None:
     response = client.post(LOGIN, {"username": name, "password": password})
     assert response.status_code == 401
     assert not is_in(client)
@@ -91,7 +93,7 @@ def test_anything_else_opens_none(cast: Cast, client: Client, name: str, passwor
         assert password not in response.content.decode()
 
 
-def test_a_wrong_name_and_a_wrong_password_look_alike(cast: Cast, client: Client) -> None:
+def test_a_wrong_name_and_a_wrong_password_look_alike(client: Client) -> None:
     def page(name: str) -> str:
         response = client.post(LOGIN, {"username": name, "password": "Wrong-Horse-7"})
         text = response.content.decode().replace(name, "…")
@@ -101,7 +103,7 @@ def test_a_wrong_name_and_a_wrong_password_look_alike(cast: Cast, client: Client
     assert page("sam@dora.example") == page("nob@dora.example")
 
 
-def test_a_failure_is_logged_without_the_password_and_without_line_ends(cast: Cast, client: Client) -> None:
+def test_a_failure_is_logged_without_the_password_and_without_line_ends(client: Client) -> None:
     sign_in(client, "sam@dora.example", "Wrong-Horse-7")
     sign_in(client, "no\u202ebody\u2028x", "Wrong-Horse-8")
     assert log() == [
@@ -128,7 +130,7 @@ def test_sessions_end_with_the_password(cast: Cast, client: Client) -> None:
     assert client.get(CLOSED).status_code == 302
 
 
-def test_signing_out_ends_the_session_and_is_logged(cast: Cast, client: Client) -> None:
+def test_signing_out_ends_the_session_and_is_logged(client: Client) -> None:
     sign_in(client, "root")
     key = client.session.session_key
     assert client.post("/accounts/logout/").status_code == 302
@@ -138,13 +140,13 @@ def test_signing_out_ends_the_session_and_is_logged(cast: Cast, client: Client) 
     assert log()[-1][:3] == ("INFO", "session.logout", "User 'root' logged out")
 
 
-def test_a_link_does_not_sign_anybody_out(cast: Cast, client: Client) -> None:
+def test_a_link_does_not_sign_anybody_out(client: Client) -> None:
     sign_in(client, "root")
     assert client.get("/accounts/logout/").status_code == 405
     assert is_in(client)
 
 
-def test_the_key_of_a_session_is_new_after_sign_in(cast: Cast, client: Client) -> None:
+def test_the_key_of_a_session_is_new_after_sign_in(client: Client) -> None:
     session = client.session
     session["planted"] = "by somebody else"
     session.save()
@@ -155,7 +157,6 @@ def test_the_key_of_a_session_is_new_after_sign_in(cast: Cast, client: Client) -
 
 @pytest.mark.parametrize(("more", "ends_with_the_browser"), [({}, True), ({"rememberme": "on"}, False)])
 def test_a_session_lasts_as_long_as_asked_for(
-    cast: Cast,
     client: Client,
     more: dict[str, str],
     ends_with_the_browser: bool,  # noqa: FBT001  a parameter
@@ -183,7 +184,7 @@ def test_a_session_lasts_as_long_as_asked_for(
         "",
     ],
 )
-def test_nobody_is_sent_to_another_host(cast: Cast, client: Client, wanted: str) -> None:
+def test_nobody_is_sent_to_another_host(client: Client, wanted: str) -> None:
     response = client.post(LOGIN, {"username": "root", "password": PASSWORD, "next": wanted})
     assert (response.status_code, response["Location"]) == (302, "/")
     other = Client()
@@ -191,7 +192,7 @@ def test_nobody_is_sent_to_another_host(cast: Cast, client: Client, wanted: str)
     assert (response.status_code, response["Location"]) == (302, "/")
 
 
-def test_a_page_of_this_host_is_reached_after_sign_in(cast: Cast, client: Client) -> None:
+def test_a_page_of_this_host_is_reached_after_sign_in(client: Client) -> None:
     response = client.get(CLOSED)
     assert response["Location"] == f"{LOGIN}?next={CLOSED}"
     response = client.post(LOGIN, {"username": "root", "password": PASSWORD, "next": CLOSED})
@@ -282,7 +283,7 @@ def verifications() -> Iterator[list[str]]:
         yield seen
 
 
-def test_an_unknown_name_costs_a_hash_too(cast: Cast, client: Client, verifications: list[str]) -> None:
+def test_an_unknown_name_costs_a_hash_too(client: Client, verifications: list[str]) -> None:
     sign_in(client, "nobody@dora.example", "Wrong-Horse-7")
     assert [scheme_of(stored) for stored in verifications] == ["SHA512-CRYPT"]
 

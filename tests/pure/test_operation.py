@@ -115,7 +115,7 @@ def test_reasons_are_collected_and_reported_in_the_order_of_the_batch() -> None:
     with pytest.raises(Refusal) as caught:
         refusals.raise_if_any()
     assert caught.value.codes == [(0, "", "early"), (2, "name", "late"), (2, "quota", "last")]
-    assert list(refusals)[0].code == "late"
+    assert next(iter(refusals)).code == "late"
 
 
 def test_a_refusal_tells_everything_to_whoever_prints_it() -> None:

@@ -58,7 +58,8 @@ def answer(line: bytes) -> tuple[int, dict[str, str] | None]:
     if kind == "NOTFOUND":
         return int(number), None
     if kind != "USER":
-        raise ServerError(f"Dovecot's userdb said {line!r}")
+        message = f"Dovecot's userdb said {line!r}"
+        raise ServerError(message)
     return int(number), dict(pairs(rest[1:]))
 
 

@@ -21,7 +21,6 @@ from core.commands import PanelCommand
 from core.models import User
 from core.roles import Role
 
-
 # As the operations of accounts have it; they live above the core.
 _PLAIN_LOGIN = re.compile(r"[a-z0-9_][a-z0-9._+-]{0,253}")
 
