@@ -14,14 +14,14 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core import landing, sessions
 from core.forms import SignInForm
 from core.middleware import AuthedRequest
 
 
-@require_GET
+@require_safe
 def root(request: AuthedRequest) -> HttpResponse:
     """Send everybody to where his work is."""
     return redirect(landing.page_of(request.actor))
@@ -30,7 +30,7 @@ def root(request: AuthedRequest) -> HttpResponse:
 @login_not_required
 @never_cache
 @sensitive_post_parameters("password")
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Show and accept the sign-in form; a failure is 401, as the documentation has it."""
     form = SignInForm(request.POST or None)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers import trixie
 from tests.servers.database import Database, Engine
 from tests.servers.packages import require_servers
 from tests.servers.postfix import lookup_config, postmap_many, table_name
@@ -322,3 +323,19 @@ def test_a_later_run_ends_what_a_killed_run_left() -> None:
     end_leftovers()
     assert started_at(int(pid)) is None
     assert not Path(path).exists()
+
+
+def test_the_end_of_one_stack_in_the_chroot_leaves_the_others_their_files(open_directory: Path) -> None:
+    (open_directory / "inner").mkdir()
+    (open_directory / "inner" / "file").write_text("still here")
+    places = [open_directory / "inner"]
+    with trixie.entered(places) as within:
+        script = f"read line; cat {open_directory}/inner/file"
+        command = [*within, "/bin/sh", "-c", f"echo ready; {script}"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:  # noqa: S603 - ours
+            assert reader.stdout is not None
+            assert reader.stdout.readline() == b"ready\n"
+            with trixie.entered(places):
+                pass
+            assert reader.communicate(b"go\n", timeout=10)[0] == b"still here"
+    assert not Path(f"{trixie.trixie_root()}{open_directory}").exists()

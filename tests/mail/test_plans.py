@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -48,23 +50,35 @@ def crowd(database: object) -> Iterator[str]:
         )
         MailTransport.objects.bulk_create(MailTransport(address=a, transport="retry:") for a in addresses)
         MailCheck.objects.bulk_create(MailCheck(address=address, action="retry") for address in addresses)
-    with connection.cursor() as cursor:
-        for model in MODELS:
-            cursor.execute(ANALYZE[engine()] % model._meta.db_table)
+    for model in MODELS:
+        rows(ANALYZE[engine()] % model._meta.db_table)
     yield name
     with transaction.atomic():
         for model in MODELS:
             key = "name" if model is MailDomain else "address"
             model._default_manager.filter(**{f"{key}__endswith": name}).delete()
+    if engine() is Engine.SQLITE:
+        copy().close()
+        copy.cache_clear()
 
 
 ANALYZE = {Engine.POSTGRESQL: "ANALYZE %s", Engine.MYSQL: "ANALYZE TABLE %s", Engine.SQLITE: "ANALYZE %s"}
 
 
+@cache
+def copy() -> sqlite3.Connection:
+    """Of an SQLite database: ANALYZE changes the schema, and Dovecot's next query after a change fails."""
+    twin = sqlite3.connect(":memory:")
+    connection.connection.backup(twin)
+    return twin
+
+
 def rows(sql: str) -> list[tuple[Any, ...]]:
+    if engine() is Engine.SQLITE:
+        return copy().execute(sql).fetchall()
     with connection.cursor() as cursor:
         cursor.execute(sql)
-        return list(cursor.fetchall())
+        return list(cursor.fetchall() if cursor.description else ())
 
 
 def check_postgresql(sql: str) -> None:

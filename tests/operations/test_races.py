@@ -237,12 +237,16 @@ def test_a_new_default_quota_and_a_mailbox_that_begins_to_follow_it(
 
 
 def test_two_super_admins_do_not_delete_each_other(real_cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    create_account(real_cast.root, username="deputy", role=Role.SUPER_ADMIN, password=PASSWORD)
-    root, deputy = (Account.objects.get(username=name) for name in ("root", "deputy"))
+    for name in ("one", "two"):  # who own nothing, so that no foreign key comes to help
+        create_account(real_cast.root, username=name, role=Role.SUPER_ADMIN, password=PASSWORD)
+    one, two = (Account.objects.get(username=name) for name in ("one", "two"))
+    session = real_cast.root.credential
+    update_account(Actor(one, session), Account.objects.get(username="root"), role=Role.RESELLER)
     meet(monkeypatch, accounts, "_locked_accounts", before=True)
+    meet(monkeypatch, accounts, "_pass_on", before=True)
     outcomes = race(
-        lambda: delete_accounts(Actor(root, real_cast.root.credential), [deputy]),
-        lambda: delete_accounts(Actor(deputy, real_cast.root.credential), [root]),
+        lambda: delete_accounts(Actor(one, session), [two]),
+        lambda: delete_accounts(Actor(two, session), [one]),
     )
     assert_one_wins(outcomes, "last_super_admin", "gone", "conflict")
     assert User.objects.super_admins().count() == 1

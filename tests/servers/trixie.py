@@ -11,8 +11,10 @@ import pwd
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import IO
+from urllib.parse import quote
 
 from .packages import give_up, obstacle, program
 from .processes import ServerError
@@ -43,13 +45,20 @@ def trixie_root() -> Path:
     """The directory, made on first use; skip the test (or fail it when CI is set) where that fails."""
     root = Path(os.environ.get(ENVIRONMENT, DEFAULT)).absolute()
     root.parent.mkdir(parents=True, exist_ok=True)
-    with root.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone_with(root):
         if not root.exists():
             install(root)
         for name in ACCOUNTS:
             introduce(root, name)
     return root
+
+
+@contextmanager
+def alone_with(root: Path) -> Iterator[None]:
+    """Other test runs use the same directory."""
+    with root.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def install(root: Path) -> None:
@@ -92,9 +101,55 @@ def entered(places: Iterable[Path]) -> Iterator[tuple[str, ...]]:
         message = f"no Dovecot in {root}; remove the directory to install it anew"
         raise ServerError(message)
     unshare = (program("unshare"), "--mount", "--propagation", "private")
-    yield (*unshare, "/bin/sh", "-ec", ENTER, "enter", str(root), *directories, "--")
-    for directory in directories:
-        remove_mount_point(root, directory)
+    with mount_points(root, directories):
+        yield (*unshare, "/bin/sh", "-ec", ENTER, "enter", str(root), *directories, "--")
+
+
+@contextmanager
+def mount_points(root: Path, directories: Iterable[str]) -> Iterator[None]:
+    """Claim the directories to mount on, and remove those in the end that nobody else has claimed.
+
+    Removing a directory takes away what others have mounted on it in namespaces of their own.
+    """
+    with ExitStack() as claims:
+        with alone_with(root):
+            claimed = {directory: claims.enter_context(claim(root, directory)) for directory in directories}
+        yield
+        with alone_with(root):
+            for directory, file in claimed.items():
+                if is_free(file):
+                    claim_file(root, directory).unlink()
+                    file.close()
+                    remove_mount_point(root, directory)
+
+
+def claim_file(root: Path, directory: str) -> Path:
+    return root.with_suffix(".mounts") / quote(directory, safe="")
+
+
+def claim(root: Path, directory: str) -> IO[bytes]:
+    path = claim_file(root, directory)
+    path.parent.mkdir(exist_ok=True)
+    file = path.open("ab")
+    fcntl.flock(file, fcntl.LOCK_SH)
+    return file
+
+
+def is_free(file: IO[bytes]) -> bool:
+    """Whether this claim is the only one; locks of killed runs are gone with them."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def is_claimed(root: Path, place: Path) -> bool:
+    path = claim_file(root, f"/{place.relative_to(root)}")
+    if not path.exists():
+        return False
+    with path.open("ab") as file:
+        return not is_free(file)
 
 
 def outermost(places: Iterable[Path]) -> list[Path]:
@@ -107,6 +162,6 @@ def remove_mount_point(root: Path, directory: str) -> None:
     """Empty directories only, but no top-level one: seen from here nothing was ever mounted."""
     place = Path(f"{root}{directory}")
     with suppress(OSError):
-        while place.parent != root:
+        while place.parent != root and not is_claimed(root, place):
             place.rmdir()
             place = place.parent
