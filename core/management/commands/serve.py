@@ -34,6 +34,7 @@ class Command(PanelCommand):
         call_command("migrate", interactive=False, verbosity=0)
         call_command("load_initial_data", stdout=StringIO())
         self.stdout.write(self._welcome(options["port"]))
+        self.stdout.flush()  # a pipe keeps it until the server ends
         call_command("runserver", f"127.0.0.1:{options['port']}", use_reloader=False)
 
     def _welcome(self, port: int) -> str:
