@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from core import passwords
 from core.addresses import AddressError, canonical_domain
+from core.hashing_policy import hashing_policy
 from core.models import User
 
 
@@ -27,7 +28,8 @@ class PanelBackend(BaseBackend):
             return None
         user = User.objects.filter(username=canonical_login(username)).first()
         if user is None:
-            passwords.dummy_verify(password)
+            policy = hashing_policy()
+            passwords.dummy_verify(password, policy.scheme, policy.rounds)
             return None
         if not user.check_password(password) or not user.is_active:
             return None

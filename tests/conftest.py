@@ -19,6 +19,6 @@ def _fresh_parameters() -> Iterator[None]:
 
 
 @pytest.fixture
-def cast(db: None) -> Cast:
+def cast(db: None) -> Cast:  # noqa: ARG001  opens the database
     """Everybody, in a database of his own."""
     return assemble()

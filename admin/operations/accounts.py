@@ -595,6 +595,8 @@ def _draft(change: AccountChange, account: Account, mailbox: Mailbox | None) -> 
         if not isinstance(value, Unset) and value != getattr(account, column):
             setattr(account, column, value)
             changed.append(column)
+    if account.role != Role.SUPER_ADMIN:
+        account.master_user = False  # only super administrators may open every mailbox
     if mailbox is not None and not isinstance(change.quota, Unset):
         follows = change.quota is None
         quota = mailbox.domain.default_mailbox_quota if change.quota is None else change.quota
@@ -658,7 +660,7 @@ def _refuse_last_super_admin(refusals: Refusals, position: int, field_name: str)
 
 def _save_changes(drafts: Sequence[_Draft], domains: dict[str, Domain]) -> None:
     now = timezone.now()
-    Account.objects.bulk_update([d.account for d in drafts if d.changed], [*_PROFILE, "password"])
+    Account.objects.bulk_update([d.account for d in drafts if d.changed], [*_PROFILE, "master_user", "password"])
     boxes = [d.mailbox for d in drafts if d.mailbox is not None and "quota" in d.changed]
     for mailbox in boxes:
         mailbox.last_modification = now

@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -220,6 +221,7 @@ def folded_by_postfix(key: bytes, engine: Engine) -> str | None:
     return text
 
 
+@cache
 def postfix_version() -> tuple[int, int]:
     text = run([program("postconf"), "-d", "-h", "mail_version"]).stdout.decode()
     major, minor = text.split(".")[:2]

@@ -605,6 +605,13 @@ def test_who_loses_the_role_loses_the_domains(cast: Cast) -> None:
     assert not Domain.administrators.through.objects.filter(user_id=cast.dora.pk).exists()
 
 
+def test_who_loses_the_role_opens_no_other_mailbox_any_more(cast: Cast) -> None:
+    master = person(cast, "master", Role.SUPER_ADMIN, mailbox=False)
+    User.objects.filter(pk=master.pk).update(master_user=True)
+    update_account(cast.root, account_of(master), role=Role.RESELLER)
+    assert not User.objects.get(pk=master.pk).master_user
+
+
 def test_the_list_of_administered_domains_is_replaced_and_recorded(cast: Cast) -> None:
     update_account(cast.root, account_of(cast.dora), administers=("Mallory.example", "reseller.example"))
     domains = account_of(cast.dora).administered_domains.values_list("name", flat=True)

@@ -18,6 +18,7 @@ from core.models import Log, User
 from core.passwords import hash_password, scheme_of, verify_password
 from core.roles import Role
 from parameters.models import Parameter
+from parameters.operations import update_parameters
 from parameters.tools import forget
 from tests.cast import PASSWORD, Cast
 
@@ -288,7 +289,16 @@ def test_an_unknown_name_costs_a_hash_too(client: Client, verifications: list[st
     assert [scheme_of(stored) for stored in verifications] == ["SHA512-CRYPT"]
 
 
+def test_an_unknown_name_costs_a_hash_of_the_scheme_in_force(
+    cast: Cast, client: Client, verifications: list[str]
+) -> None:
+    update_parameters(cast.root, {"core": {"password_scheme": "argon2id"}})
+    sign_in(client, "nobody@dora.example", "Wrong-Horse-7")
+    assert [scheme_of(stored) for stored in verifications] == ["ARGON2ID"]
+
+
 def test_an_unknown_name_takes_as_long_as_a_wrong_password(cast: Cast, client: Client) -> None:
+    update_parameters(cast.root, {"core": {"rounds_number": 70_000}})
     hashed = hash_password(PASSWORD)
     User.objects.filter(pk=cast.sam.pk).update(password=hashed)
 
