@@ -660,7 +660,9 @@ def _refuse_last_super_admin(refusals: Refusals, position: int, field_name: str)
 
 def _save_changes(drafts: Sequence[_Draft], domains: dict[str, Domain]) -> None:
     now = timezone.now()
-    Account.objects.bulk_update([d.account for d in drafts if d.changed], [*_PROFILE, "master_user", "password"])
+    Account.objects.bulk_update(
+        [d.account for d in drafts if d.changed], [*_PROFILE, "master_user", "password"]
+    )
     boxes = [d.mailbox for d in drafts if d.mailbox is not None and "quota" in d.changed]
     for mailbox in boxes:
         mailbox.last_modification = now

@@ -86,3 +86,9 @@ def test_every_screen_is_clean(page: Page, people: Cast, size: ViewportSize, sch
     expect(page.locator("#secret")).to_be_visible()
     assert Account.objects.filter(username__startswith=f"new-{look}@").exists()
     look_at(page, "account_created", look)
+
+    page.locator("summary", has=page.get_by_text("RO", exact=True)).click()
+    page.get_by_role("button", name="Sign out").click()
+    sign_in(page, "sam@dora.example")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("sam@dora.example")
+    look_at(page, "my_mailbox_of_a_simple_user", look)
