@@ -48,8 +48,12 @@ class View:
     asked: tuple[tuple[str, str], ...] = ()
 
     def pages(self, actor: Actor) -> int:
-        """How many there are."""
-        return self.rows(actor, dict(self.asked)).page.pages
+        """How many there are; raises when the list ignores the order that it is asked for."""
+        listing = self.rows(actor, dict(self.asked))
+        if listing.sort != dict(self.asked).get("sort", ""):
+            message = f"{self.name}: there is no such order"
+            raise ValueError(message)
+        return listing.page.pages
 
     def request(self, client: Client, page: int) -> Cost:
         """Cost of one page."""
@@ -67,7 +71,7 @@ def views(domain: str) -> list[View]:
     of_domains = [
         ("plain", ()),
         ("sorted by mailboxes", (("sort", "-mailboxes"),)),
-        ("sorted by storage", (("sort", "-storage"),)),
+        ("sorted by age", (("sort", "-created"),)),
         ("disabled", (("status", "disabled"),)),
         ("search, part of a name", (("q", "a1"),)),
     ]

@@ -20,7 +20,6 @@ class DomainUpdateForm(PanelForm):
     halves: ClassVar[frozenset[str]] = frozenset({"quota", "default_mailbox_quota"})
     more: ClassVar[tuple[FieldGroup, ...]] = (
         FieldGroup(_("Domain aliases"), "signpost-split", ("aliases",)),
-        FieldGroup(_("DNS checks"), "shield-check", ("enable_dns_checks",)),
     )
 
     quota = QuotaField(label=_("Quota of the domain"), required=False, help_text=_QUOTA_HELP)
@@ -41,9 +40,6 @@ class DomainUpdateForm(PanelForm):
         required=False,
         widget=ValueListWidget(item=_("Domain alias"), add=_("Add a domain alias")),
         help_text=_("Further names of the domain: anybody@alias is anybody@domain."),
-    )
-    enable_dns_checks = forms.BooleanField(
-        label=_("Check the DNS records"), required=False, initial=True, widget=Switch
     )
 
     def values(self) -> dict[str, Any]:
@@ -76,6 +72,5 @@ def domain_values(domain: Domain, aliases: list[str]) -> dict[str, Any]:
         "quota": domain.quota,
         "default_mailbox_quota": domain.default_mailbox_quota,
         "enabled": domain.enabled,
-        "enable_dns_checks": domain.enable_dns_checks,
         "aliases": aliases,
     }

@@ -31,7 +31,7 @@ class Case:
 
 
 def domain(name: str, *, refused: bool = False, **data: Any) -> Case:
-    posted = {"name": name, "enabled": "on", "enable_dns_checks": "on", **data}
+    posted = {"name": name, "enabled": "on", **data}
     words: list[str] = []
     for option, key in (("--quota", "quota"), ("--default-mailbox-quota", "default_mailbox_quota")):
         words += [f"{option}={data[key]}"] if key in data else []

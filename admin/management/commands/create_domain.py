@@ -26,7 +26,6 @@ class Command(ActingCommand):
             "--alias", action="append", default=[], dest="aliases", help="another name; repeatable"
         )
         parser.add_argument("--disabled", action="store_true")
-        parser.add_argument("--no-dns-checks", action="store_true")
 
     def handle(self, **options: Any) -> None:
         """Create it."""
@@ -42,6 +41,5 @@ class Command(ActingCommand):
             name=options["name"],
             aliases=tuple(options["aliases"]),
             enabled=not options["disabled"],
-            enable_dns_checks=not options["no_dns_checks"],
             **quotas,
         )
