@@ -171,7 +171,7 @@ class Times:
     def spread(self) -> str:
         """Quartiles of the rounds: how much of the ratio is noise."""
         low, _middle, high = quantiles(self._ratios(), n=4)
-        return f"{low:.2f}-{high:.2f}"
+        return f"{low:.3f}-{high:.3f}"
 
     def _ratios(self) -> list[float]:
         return [median(rival) / median(ours) for ours, rival in zip(self.ours, self.rival, strict=True)]
@@ -250,10 +250,10 @@ def report(results: dict[Question, Times], keys: dict[Question, list[str]]) -> i
     misses = 0
     for question, result in results.items():
         plan, simple = plan_of(question.sql(keys[question][0]))
-        fast = met(round(result.ratio, 2), GOAL, at_least=True)
+        fast = met(result.ratio, GOAL, at_least=True)
         misses += fast == "no" or not simple
         ours, rival = median(chain.from_iterable(result.ours)), median(chain.from_iterable(result.rival))
-        figures = (f"{ours:.1f}", f"{rival:.1f}", f"{result.ratio:.2f}", result.spread)
+        figures = (f"{ours:.1f}", f"{rival:.1f}", f"{result.ratio:.3f}", result.spread)
         table.add(question.name, *figures, fast, plan if simple else f"{plan} (NOT ONE INDEX SCAN)")
     table.show()
     print(f"\n{len(results) - misses} of {len(results)} questions meet the goal.")
