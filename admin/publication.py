@@ -6,7 +6,7 @@ any order, twice; deleted things simply derive to nothing. docs/mail-servers.md 
 administrators; they are:
 
 * A name is published when its domain, and for an alias of a domain also its target, is enabled. An international
-  name is published in both spellings: the U-label is an alias of the A-label.
+  name is published as its A-label only (docs/adr/0002).
 * An address that somebody holds is never left to a catch-all. What is switched off or expired answers for itself,
   and since nobody signs in under that name, mail for it is refused.
 * Only recipients that can take mail are published; an alias whose recipients are all switched off is refused.
@@ -42,7 +42,6 @@ from admin.models import (
     SenderAddress,
 )
 from admin.models.domain import DomainKind
-from core.addresses import AddressError, canonical_domain, display_domain
 
 # A constant: what Postfix obeys is never text that somebody typed.
 RETRY_TRANSPORT = "retry:4.2.1 mailbox is being moved"
@@ -83,9 +82,9 @@ class Difference:
 
 
 def keys_of_names(names: Iterable[str]) -> Keys:
-    """Keys of domains or domain aliases as such: their names in both spellings, and ``@name``."""
-    spellings = {spelling for name in names for spelling in (name, display_domain(name))}
-    return Keys(spellings, {f"@{spelling}" for spelling in spellings})
+    """Keys of domains or domain aliases as such: their names, and ``@name``."""
+    keys = set(names)
+    return Keys(keys, {f"@{name}" for name in keys})
 
 
 def keys_of_mailboxes(mailbox_ids: Sequence[int]) -> Keys:
@@ -201,26 +200,23 @@ class _Sources:
 
     @cached_property
     def names(self) -> list[str]:
-        """Canonical names behind the keys ``@name``."""
-        return _canonical_names(address[1:] for address in self.addresses if address.startswith("@"))
+        """Names behind the keys ``@name``."""
+        return [address[1:] for address in self.addresses if address.startswith("@")]
 
 
 def _derive_domains(names: Sequence[str]) -> Iterator[MailDomain]:
     kind = MailDomain.Kind
-    canonical = _canonical_names(names)
-    for domain in Domain.objects.enabled().filter(name__in=canonical):
+    for domain in Domain.objects.enabled().filter(name__in=names):
         yield MailDomain(
             name=domain.name, kind=kind.RELAY if domain.type == DomainKind.RELAY else kind.MAILBOX
         )
-        if (shown := display_domain(domain.name)) != domain.name:
-            yield MailDomain(name=shown, kind=kind.ALIAS, target=domain.name)
-    for alias in _working_domain_aliases(canonical):
-        for spelling in _spellings(alias.name):
-            yield MailDomain(name=spelling, kind=kind.ALIAS, target=alias.target.name)
+    for alias in _working_domain_aliases(names):
+        yield MailDomain(name=alias.name, kind=kind.ALIAS, target=alias.target.name)
 
 
 def _derive_routes(sources: _Sources) -> Iterator[MailRoute]:
-    yield from _routes_of_names(sources)
+    for domain_alias in _working_domain_aliases(sources.names) if sources.names else ():
+        yield MailRoute(address=f"@{domain_alias.name}", target=f"@{domain_alias.target.name}")
     for address in sources.mailboxes.keys() | sources.aliases.keys():
         alias = sources.aliases.get(address)
         closed = address in sources.mailboxes and address not in sources.open_mailboxes
@@ -230,23 +226,6 @@ def _derive_routes(sources: _Sources) -> Iterator[MailRoute]:
             yield MailRoute(address=address, target=recipient.address, expires_at=expires_at)
         if not targets and not address.startswith("@"):
             yield MailRoute(address=address, target=address)
-
-
-def _routes_of_names(sources: _Sources) -> Iterator[MailRoute]:
-    """Domain aliases, and the U-label spelling of every name."""
-    if not sources.names:
-        return
-    asked = set(sources.addresses)
-    ways = [
-        (spelling, alias.target.name)
-        for alias in _working_domain_aliases(sources.names)
-        for spelling in _spellings(alias.name)
-    ]
-    for name in Domain.objects.enabled().filter(name__in=sources.names).values_list("name", flat=True):
-        ways += [(spelling, name) for spelling in _spellings(name) if spelling != name]
-    for spelling, target in ways:
-        if f"@{spelling}" in asked:
-            yield MailRoute(address=f"@{spelling}", target=f"@{target}")
 
 
 def _derive_users(sources: _Sources) -> Iterator[MailUser]:
@@ -282,26 +261,10 @@ def _derive_checks(sources: _Sources) -> Iterator[MailCheck]:
     return (MailCheck(address=address, action=MailCheck.Action.RETRY) for address in sources.moving)
 
 
-def _working_domain_aliases(names: Iterable[str]) -> QuerySet[DomainAlias]:
-    return DomainAlias.objects.filter(
-        name__in=list(names), enabled=True, target__enabled=True
-    ).select_related("target")
-
-
-def _spellings(name: str) -> set[str]:
-    """A-label and U-label form."""
-    return {name, display_domain(name)}
-
-
-def _canonical_names(spellings: Iterable[str]) -> list[str]:
-    """A-labels of published spellings; what is no domain name was never published."""
-    names = set()
-    for spelling in spellings:
-        try:
-            names.add(canonical_domain(spelling))
-        except AddressError:
-            continue
-    return sorted(names)
+def _working_domain_aliases(names: Sequence[str]) -> QuerySet[DomainAlias]:
+    return DomainAlias.objects.filter(name__in=names, enabled=True, target__enabled=True).select_related(
+        "target"
+    )
 
 
 # --- comparing and writing -------------------------------------------------------------------------------------
@@ -318,10 +281,7 @@ class _Table(Generic[S]):
     def difference(self, keys: Sequence[str], sources: S) -> Difference:
         """What is stored under *keys* against what should be."""
         there = {_content(row): row for row in self.model.objects.filter(**{f"{self.key}__in": keys})}
-        # A domain derives both of its spellings, of which only one may be asked for here.
-        asked = set(keys)
-        derived = (row for row in self.derive(sources) if getattr(row, self.key) in asked)
-        wanted = {_content(row): row for row in derived}
+        wanted = {_content(row): row for row in self.derive(sources)}
         return Difference(
             self.model,
             surplus=[row for content, row in there.items() if content not in wanted],

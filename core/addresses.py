@@ -98,9 +98,13 @@ _MESSAGES: Final[Mapping[str, Promise]] = {
         "The part before the “@” contains the invisible character %(character)s; remove it."
     ),
     "local_part_start": _("The part before the “@” must begin with a letter, a digit or “_”."),
+    "name_not_allowed": _("A user name is an address, or letters, digits and . _ + - without spaces."),
     "local_part_too_long": _("The part before the “@” has at most %(limit)d bytes."),
 }
 CODES: Final = frozenset(_MESSAGES)
+
+# A login name that is no address: accounts without a mailbox.
+_PLAIN_LOGIN: Final = re.compile(r"[a-z0-9_][a-z0-9._+-]{0,253}")
 
 
 class AddressError(ValueError):
@@ -320,6 +324,16 @@ def canonical_recipient(text: str, *, utf8: bool = False) -> str:
 def canonical_sender_address(text: str, *, utf8: bool = False) -> str:
     """What somebody may send as: an address, or ``@domain`` for all of a domain."""
     return _address(_trimmed(text), Kind.RECIPIENT, utf8=utf8, catch_all=True)
+
+
+def canonical_login_name(text: str, *, utf8: bool = False) -> str:
+    """The name that somebody signs in with: an address, or a plain word for an account without a mailbox."""
+    name = text.strip().lower()
+    if "@" in name:
+        return canonical_mailbox_address(name, utf8=utf8)
+    if not _PLAIN_LOGIN.fullmatch(name):
+        raise AddressError("name_not_allowed")
+    return name
 
 
 def split_address(address: str) -> tuple[str, str]:

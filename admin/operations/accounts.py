@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -35,6 +34,7 @@ from admin.operations.ground import (
 from core import passwords
 from core.addresses import (
     canonical_domain,
+    canonical_login_name,
     canonical_mailbox_address,
     canonical_sender_address,
     split_address,
@@ -48,8 +48,6 @@ from parameters.tools import get_global_parameter
 
 if TYPE_CHECKING:
     from core.actor import Actor
-
-_PLAIN_LOGIN = re.compile(r"[a-z0-9_][a-z0-9._+-]{0,253}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,26 +216,14 @@ def _canonical_spec(spec: AccountSpec, position: int, refusals: Refusals) -> Acc
         )
     return replace(
         spec,
-        username=_canonical_login(spec.username, position, refusals),
+        username=grammatical(
+            canonical_login_name, spec.username, refusals, position, "username", utf8=utf8_local_parts()
+        ),
         mailbox=mailbox,
         administers=_canonical_administered(spec.administers, position, refusals),
         secondary_email=spec.secondary_email.strip(),
         phone_number=spec.phone_number.strip(),
     )
-
-
-def _canonical_login(text: str, position: int, refusals: Refusals) -> str:
-    """A login name is an address, or a plain word for administrators without a mailbox."""
-    name = text.strip().lower()
-    if "@" in name:
-        return grammatical(
-            canonical_mailbox_address, name, refusals, position, "username", utf8=utf8_local_parts()
-        )
-    if not _PLAIN_LOGIN.fullmatch(name):
-        message = _("A user name is an address, or letters, digits and . _ + - without spaces.")
-        refusals.add(position, "username", "name_not_allowed", message)
-        return ""
-    return name
 
 
 def _canonical_senders(texts: Iterable[str], position: int, refusals: Refusals) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from core.addresses import (
     canonical_alias_address,
     canonical_domain,
     canonical_local_part,
+    canonical_login_name,
     canonical_mailbox_address,
     canonical_recipient,
     canonical_sender_address,
@@ -343,7 +344,7 @@ def test_every_code_is_documented_by_a_message_that_names_the_character() -> Non
         with pytest.raises(AddressError) as refusal:
             canonical_local_part("jo\u200be", kind=Kind.MAILBOX)
         assert "U+200B ZERO WIDTH SPACE" in refusal.value.message
-    assert seen | {"address_too_long"} == CODES
+    assert seen | {"address_too_long", "name_not_allowed"} == CODES
 
 
 @given(local_parts(), st.sampled_from(Kind), st.booleans())
@@ -413,3 +414,18 @@ def test_arbitrary_text_is_refused_with_an_address_error_and_nothing_else(text: 
         accepted(canonical_local_part, text, kind=kind, utf8=utf8)
     for canonical in WHOLE_ADDRESS_FUNCTIONS:
         accepted(canonical, text, utf8=utf8)
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [("Admin", "admin"), (" Jo@Bücher.Example ", "jo@xn--bcher-kva.example"), ("a.b_c+d-e", "a.b_c+d-e")],
+)
+def test_a_login_name_is_an_address_or_a_plain_word(typed: str, name: str) -> None:
+    assert canonical_login_name(typed) == name
+
+
+@pytest.mark.parametrize("typed", ["", "two words", "-rf", "a/b", "näme", "a\x00", "x" * 255])
+def test_a_login_name_that_is_neither_is_refused(typed: str) -> None:
+    with pytest.raises(AddressError) as refused:
+        canonical_login_name(typed)
+    assert refused.value.code == "name_not_allowed"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,11 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from core import passwords
-from core.addresses import AddressError, canonical_mailbox_address
+from core.addresses import AddressError, canonical_login_name
 from core.checks import DEVELOPMENT_ADMIN, DEVELOPMENT_PASSWORD
 from core.commands import PanelCommand
 from core.models import User
 from core.roles import Role
-
-# As the operations of accounts have it; they live above the core.
-_PLAIN_LOGIN = re.compile(r"[a-z0-9_][a-z0-9._+-]{0,253}")
 
 
 class Command(PanelCommand):
@@ -44,7 +40,10 @@ class Command(PanelCommand):
         """Create the account unless there is a super administrator already."""
         if User.objects.super_admins().exists():
             return
-        name = _login(options["admin_username"])
+        try:
+            name = canonical_login_name(options["admin_username"])
+        except AddressError as error:
+            raise CommandError(str(error)) from error
         given = self._given_password(options["admin_password_file"], name)
         password = given or (DEVELOPMENT_PASSWORD if settings.DEBUG else passwords.random_password(16))
         admin = User(username=name, role=Role.SUPER_ADMIN)
@@ -78,16 +77,3 @@ class Command(PanelCommand):
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         return password
-
-
-def _login(text: str) -> str:
-    """A name to sign in with: an address, or the plain word that accounts without a mailbox have."""
-    name = text.strip().lower()
-    if "@" in name:
-        try:
-            return canonical_mailbox_address(name)
-        except AddressError as error:
-            raise CommandError(str(error)) from error
-    if not _PLAIN_LOGIN.fullmatch(name):
-        raise CommandError(_("A user name is an address, or letters, digits and . _ + - without spaces."))
-    return name
