@@ -29,14 +29,15 @@ class Engine(StrEnum):
     SQLITE = "sqlite"
 
 
-# Whether an instant is still to come (Django keeps UTC). SQLite compares texts, and datetime('now') has no fractions of
+# Whether an instant is past (Django keeps UTC). SQLite compares texts, and datetime('now') has no fractions of
 # a second; strftime() has, but a percent sign means something to Postfix and to Dovecot.
-_TO_COME = {
-    Engine.POSTGRESQL: "expires_at > now()",
-    Engine.MYSQL: "expires_at > utc_timestamp(6)",
-    Engine.SQLITE: "julianday(expires_at) > julianday('now')",
+_PAST = {
+    Engine.POSTGRESQL: "expires_at <= now()",
+    Engine.MYSQL: "expires_at <= utc_timestamp(6)",
+    Engine.SQLITE: "julianday(expires_at) <= julianday('now')",
 }
-_NOT_EXPIRED = "(expires_at IS NULL OR {to_come})"
+# Shorter to plan than a question for NULL beside it.
+_NOT_EXPIRED = "({past}) IS NOT TRUE"
 
 # Literals, so that no stored text can become an action of Postfix.
 RETRY_ACTION = "450 4.2.1 This mailbox is being moved, please try again in a few minutes"
@@ -46,7 +47,7 @@ RETRY_ACTION = "450 4.2.1 This mailbox is being moved, please try again in a few
 class Lookup:
     """A question with one key.
 
-    *template* is SQL with ``{key}`` and perhaps ``{to_come}``; *answer* gives the values for a key as the mail server
+    *template* is SQL with ``{key}`` and perhaps ``{past}``; *answer* gives the values for a key as the mail server
     asks it (lower case), in no particular order.
     """
 
@@ -62,7 +63,7 @@ class Lookup:
 
     def sql(self, engine: Engine, key: str) -> str:
         """The query for *engine* with *key* in place, quotes included."""
-        return self.template.format(key=key, to_come=_TO_COME[engine])
+        return self.template.format(key=key, past=_PAST[engine])
 
 
 def _names(kind: MailDomain.Kind, column: str) -> Callable[[str], list[str]]:
@@ -117,8 +118,7 @@ POSTFIX: tuple[Lookup, ...] = (
         # takes it.
         question="Where does mail for this address, or for @domain, go next? (virtual_alias_maps)",
         template=(
-            f"SELECT CASE WHEN {_NOT_EXPIRED} THEN target ELSE address END "
-            "FROM mail_route WHERE address = {key}"
+            "SELECT CASE WHEN {past} THEN address ELSE target END FROM mail_route WHERE address = {key}"
         ),
         answer=_next_addresses,
     ),
@@ -172,9 +172,10 @@ class Mailboxes:
 
 def joined(engine: Engine, *parts: str) -> str:
     """SQL that concatenates expressions."""
-    if engine is Engine.MYSQL:  # where || means OR
-        return f"concat({', '.join(parts)})"
-    return f"({' || '.join(parts)})"
+    if engine is Engine.SQLITE:
+        return f"({' || '.join(parts)})"
+    # To MySQL || means OR; PostgreSQL needs longer to plan it.
+    return f"concat({', '.join(parts)})"
 
 
 def password_query(key: str) -> str:

@@ -24,7 +24,7 @@ from itertools import chain, islice
 from typing import Any, Generic, TypeVar
 
 from django.db import transaction
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
 from admin.models import (
     Alias,
@@ -340,9 +340,17 @@ def all_keys() -> Iterator[Keys]:
 
 
 def _stored_keys(table: _Table[Any]) -> Iterator[set[str]]:
-    """Keys of a published table in order, so that rows may change while we walk."""
+    """Keys of a published table that no source leads to, in order, so that rows may change while we walk."""
     last = ""
-    keys = table.model.objects.order_by(table.key).values_list(table.key, flat=True).distinct()
+    key = OuterRef(table.key)
+    orphans = table.model.objects.filter(
+        ~Exists(Domain.objects.filter(name=key)),
+        ~Exists(DomainAlias.objects.filter(name=key)),
+        ~Exists(Mailbox.objects.filter(user__email=key)),
+        ~Exists(Alias.objects.filter(address=key)),
+        ~Exists(SenderAddress.objects.filter(address=key)),
+    )
+    keys = orphans.order_by(table.key).values_list(table.key, flat=True).distinct()
     while some := list(keys.filter(**{f"{table.key}__gt": last})[:_CHUNK]):
         yield set(some)
         last = some[-1]
