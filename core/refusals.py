@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # Field name of a refusal that concerns the whole object.
 WHOLE_OBJECT = ""
+_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Refusal(Exception):  # noqa: N818  the product's word; it is an answer, no
 
     def __init__(self, reasons: Sequence[Reason]) -> None:
         self.reasons = tuple(reasons)
-        super().__init__(*(f"{r.position}.{r.field}: {r.code}: {r.message}" for r in self.reasons))
+        shown = self.reasons[:_SHOWN]  # a batch may have thousands; doors read `reasons`
+        super().__init__(*(f"{r.position}.{r.field}: {r.code}: {r.message}" for r in shown))
 
     @classmethod
     def single(cls, field: str, code: str, message: _StrOrPromise) -> Refusal:
