@@ -23,7 +23,7 @@ from functools import cached_property
 from itertools import chain, islice
 from typing import Any, Generic, TypeVar
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
 from admin.models import (
@@ -305,8 +305,9 @@ def publish(keys: Keys) -> int:
     Locks the domains of the keys: an alias may depend on mailboxes of several domains, and who publishes second must
     see what the first one committed.
     """
-    lock = Domain.objects.select_for_update().order_by("pk")
-    list(lock.filter(name__in=_domains_of(keys)).values_list("pk"))
+    if connection.features.has_select_for_update:  # SQLite has one writer at a time
+        lock = Domain.objects.select_for_update().order_by("pk")
+        list(lock.filter(name__in=_domains_of(keys)).values_list("pk"))
     return sum(_apply(difference) for difference in differences(keys))
 
 

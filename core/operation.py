@@ -124,26 +124,31 @@ def _attempt(verb: str, actor: Actor, work: Callable[[], R]) -> R:
 
 
 def _write(verb: str, actor: Actor, journal: _Journal) -> None:
-    action = verb.rpartition(".")[2]
-    rows = (
-        Log(
-            level=_LEVELS.get(action, Level.WARNING),
-            logger="modoboa.admin",
-            message=_message(subject, action, actor),
-            actor_id=actor.pk,
-            actor_name=actor.user.username,
-            credential=actor.credential,
-            address=actor.address,
-            verb=verb,
-            kind=subject._meta.model_name or "",
-            object_id=subject.pk,
-            object_name=str(subject)[:254],
-            changed=list(changed),
-        )
-        for subject, changed in journal.events
-    )
+    rows = (_event(verb, actor, subject, changed) for subject, changed in journal.events)
     Log.objects.bulk_create(rows, batch_size=_CHUNK)
     history.keep(journal.versions, actor=actor.user, comment=verb)
+
+
+def _event(verb: str, actor: Actor, subject: Model, changed: tuple[str, ...]) -> Log:
+    """One row of the log. What only changed along with a creation or a deletion is an update of its own."""
+    kind = subject._meta.model_name or ""
+    if changed and not verb.endswith(".update"):
+        verb = f"{kind}.update"
+    action = verb.rpartition(".")[2]
+    return Log(
+        level=_LEVELS.get(action, Level.WARNING),
+        logger="modoboa.admin",
+        message=_message(subject, action, actor),
+        actor_id=actor.pk,
+        actor_name=actor.user.username,
+        credential=actor.credential,
+        address=actor.address,
+        verb=verb,
+        kind=kind,
+        object_id=subject.pk,
+        object_name=str(subject)[:254],
+        changed=list(changed),
+    )
 
 
 _WORDS = {"create": "added", "delete": "deleted"}

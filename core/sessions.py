@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.contrib.auth import authenticate, login, logout
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.http import HttpRequest
 
 from core.actor import Credential
@@ -31,8 +31,8 @@ def sign_in(request: HttpRequest, name: str, password: str, *, stay: bool) -> Us
     if not isinstance(user, User):
         _note(request, Level.WARNING, "failed", name[:100], None)
         return None
+    _upgrade_hash(user, password)
     with transaction.atomic():
-        _upgrade_hash(user, password)
         login(request, user)
         request.session.set_expiry(None if stay else 0)
         _note(request, Level.INFO, "login", user.username, user)
@@ -56,16 +56,20 @@ def _upgrade_hash(user: User, password: str) -> None:
         hashed = hash_secret(password)
     except PasswordError:
         return  # the preferred scheme cannot take this password; the old hash keeps working
-    if replace_hash(user, stored, hashed):
-        user.password = hashed
+    try:
+        if replace_hash(user, stored, hashed):
+            user.password = hashed
+    except OperationalError:
+        return  # a deadlock with a change of the account: the next sign-in tries again
 
 
 def replace_hash(user: User, stored: str, hashed: str) -> bool:
     """Write the new hash of the same password where mail servers read it as well; False when it changed meanwhile."""
-    changed = User.objects.filter(pk=user.pk, password=stored).update(password=hashed) == 1
-    if changed:
-        for listener in _listeners:
-            listener(user)
+    with transaction.atomic():
+        changed = User.objects.filter(pk=user.pk, password=stored).update(password=hashed) == 1
+        if changed:
+            for listener in _listeners:
+                listener(user)
     return changed
 
 

@@ -33,7 +33,7 @@ class DomainUpdateForm(PanelForm):
         required=False,
         initial=True,
         widget=Switch,
-        help_text=_("Off: nobody signs in, and mail is refused."),
+        help_text=_("Off: mail is refused, and no mail program signs in."),
     )
     aliases = WordListField(
         label=_("Domain aliases"),

@@ -20,14 +20,18 @@ class AccountQuerySet(UserQuerySet["Account"]):
     """Accounts with scope: the relation to domains lives above the core."""
 
     def visible_to(self, actor: Actor) -> Self:
-        """Oneself, accounts one owns, accounts with a mailbox in a visible domain; nobody of higher rank."""
+        """Oneself, accounts with a mailbox in a visible domain, own ones without a mailbox; nobody of higher rank.
+
+        Where a mailbox is decides, not who made it: a right to a domain ends with the domain.
+        """
         if actor.is_super:
             return self
         if not actor.administers:
             return self.filter(pk=actor.pk)
         tenants = Mailbox.objects.filter(domain__in=Domain.objects.visible_to(actor)).values("user_id")
         return self.filter(
-            Q(pk=actor.pk) | Q(owner_id=actor.pk) | Q(pk__in=tenants), role__in=actor.role.up_to_here()
+            Q(pk=actor.pk) | Q(owner_id=actor.pk, mailbox__isnull=True) | Q(pk__in=tenants),
+            role__in=actor.role.up_to_here(),
         )
 
 

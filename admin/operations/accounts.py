@@ -12,24 +12,27 @@ from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import validate_email
-from django.db.models import Case, Value, When
+from django.db.models import Case, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from admin import policies, publication
 from admin.models import Account, Alias, AliasRecipient, Domain, Mailbox, Quota, SenderAddress
-from admin.operations.aliases import remove_aliases, without_recipients
+from admin.operations.aliases import left_without, link_recipients, remove_aliases
 from admin.operations.ground import (
     UNSET,
     Unset,
+    addresses_above,
     check_quota,
     duplicates,
     foreign_names,
     grammatical,
     lock_domains,
+    refuse_above,
     refuse_foreign_name,
     refuse_unknown_domain,
     utf8_local_parts,
+    within,
 )
 from core import passwords
 from core.addresses import (
@@ -48,6 +51,10 @@ from parameters.tools import get_global_parameter
 
 if TYPE_CHECKING:
     from core.actor import Actor
+
+
+MAX_SENDER_ADDRESSES = 500
+MAX_ADMINISTERED = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +164,8 @@ def _create_accounts(
     _grant(
         [(account.pk, draft.administers) for account, draft in zip(accounts, drafts, strict=True)], domains
     )
-    publication.publish(_keys_of_new(drafts))
+    arrived = {account.email: mailboxes[account.pk].pk for account in accounts if account.pk in mailboxes}
+    publication.publish(_keys_of_new(drafts) | link_recipients("mailbox", arrived))
     for account in accounts:
         mailbox = mailboxes.get(account.pk)
         record(account, versions=[account] if mailbox is None else [account, mailbox])
@@ -226,8 +234,9 @@ def _canonical_spec(spec: AccountSpec, position: int, refusals: Refusals) -> Acc
     )
 
 
-def _canonical_senders(texts: Iterable[str], position: int, refusals: Refusals) -> tuple[str, ...]:
+def _canonical_senders(texts: Sequence[str], position: int, refusals: Refusals) -> tuple[str, ...]:
     utf8 = utf8_local_parts()
+    texts = within(texts, MAX_SENDER_ADDRESSES, refusals, position, "sender_addresses")
     canonical = (
         grammatical(canonical_sender_address, text, refusals, position, "sender_addresses", utf8=utf8)
         for text in texts
@@ -236,7 +245,8 @@ def _canonical_senders(texts: Iterable[str], position: int, refusals: Refusals) 
     return tuple(dict.fromkeys(address for address in canonical if address))
 
 
-def _canonical_administered(names: Iterable[str], position: int, refusals: Refusals) -> tuple[str, ...]:
+def _canonical_administered(names: Sequence[str], position: int, refusals: Refusals) -> tuple[str, ...]:
+    names = within(names, MAX_ADMINISTERED, refusals, position, "administers")
     canonical = (
         grammatical(canonical_domain, name, refusals, position, "administers")
         for name in names
@@ -246,8 +256,9 @@ def _canonical_administered(names: Iterable[str], position: int, refusals: Refus
 
 
 def _domain_names(drafts: Sequence[AccountSpec]) -> set[str]:
-    """Domains that a batch touches: those of the mailboxes, and those to administer."""
+    """Domains that a batch touches: those of the mailboxes and of the logins, and those to administer."""
     addresses = [draft.mailbox.address for draft in drafts if draft.mailbox and draft.mailbox.address]
+    addresses += [draft.username for draft in drafts if "@" in draft.username]
     return {split_address(address)[1] for address in addresses} | {
         name for draft in drafts for name in draft.administers
     }
@@ -309,20 +320,29 @@ def _check_simple_user(draft: AccountSpec, address: str, refusals: Refusals, pos
 
 
 def _check_foreign_names(actor: Actor, drafts: Sequence[AccountSpec], refusals: Refusals) -> None:
-    """Neither login names nor sender addresses reach into domains of others."""
-    logins = [draft.username if draft.mailbox is None else "" for draft in drafts]
+    """Neither login names nor sender addresses reach into domains of others, nor above the actor."""
+    boxes = [draft.mailbox.address if draft.mailbox else "" for draft in drafts]
+    logins = [
+        draft.username if draft.username != box else "" for draft, box in zip(drafts, boxes, strict=True)
+    ]
     senders = [draft.mailbox.sender_addresses if draft.mailbox else () for draft in drafts]
     used = chain(logins, chain.from_iterable(senders))
     foreign = foreign_names(actor, {split_address(each)[1] for each in used if "@" in each})
+    above = addresses_above(actor, chain.from_iterable(senders))
     for position, (login, addresses) in enumerate(zip(logins, senders, strict=True)):
         if (name := login.partition("@")[2]) in foreign:
             refuse_foreign_name(refusals, position, "username", name)
-        _check_senders(addresses, foreign, refusals, position)
+        _check_senders(addresses, foreign, above, refusals, position)
 
 
-def _check_senders(addresses: Iterable[str], foreign: set[str], refusals: Refusals, position: int) -> None:
+def _check_senders(
+    addresses: Sequence[str], foreign: set[str], above: set[str], refusals: Refusals, position: int
+) -> None:
     for name in sorted({split_address(address)[1] for address in addresses} & foreign):
         refuse_foreign_name(refusals, position, "sender_addresses", name)
+    for address in addresses:
+        if address in above:
+            refuse_above(refusals, position, "sender_addresses", address)
 
 
 def _check_role(actor: Actor, role: Role, refusals: Refusals, position: int) -> None:
@@ -520,7 +540,7 @@ def _update_accounts(
             draft.changed.append("password")
         drafts[position] = draft
     _load_present(actor, list(drafts.values()))
-    _check_new_senders(actor, drafts, refusals)
+    _check_new_senders(actor, drafts, domains, refusals)
     _check_super_admins_remain(drafts, refusals)
     refusals.raise_if_any()
     _save_changes(list(drafts.values()), domains)
@@ -542,10 +562,21 @@ def _locked_accounts(actor: Actor, ids: Sequence[int]) -> dict[int, Account]:
     accounts = {a.pk: a for a in visible.select_for_update().order_by("pk")}
     if not all(policies.may_edit_account(actor, account) for account in accounts.values()):
         raise PermissionDenied
+    if _look_after_others(actor, accounts.values()):
+        raise PermissionDenied  # who takes over the account takes over their domains
     if any(account.role == Role.SUPER_ADMIN for account in accounts.values()):
         # Two of them acting on each other must not both succeed: the count below holds until the end.
         list(User.objects.super_admins().select_for_update().order_by("pk").values_list("pk"))
     return accounts
+
+
+def _look_after_others(actor: Actor, accounts: Iterable[Account]) -> bool:
+    """True when one of the accounts, not the actor's own, administers or owns a domain that he does not see."""
+    people = [account.pk for account in accounts if account.pk != actor.pk and Role(account.role).administers]
+    if actor.is_super or not people:
+        return False
+    theirs = Domain.objects.filter(Q(owner__in=people) | Q(administrators__in=people))
+    return theirs.exclude(pk__in=Domain.objects.visible_to(actor).values("pk")).exists()
 
 
 def _load_present(actor: Actor, drafts: Sequence[_Draft]) -> None:
@@ -562,15 +593,22 @@ def _load_present(actor: Actor, drafts: Sequence[_Draft]) -> None:
             people[user_id].present_domains.add(name)
 
 
-def _check_new_senders(actor: Actor, drafts: dict[int, _Draft], refusals: Refusals) -> None:
+def _check_new_senders(
+    actor: Actor, drafts: dict[int, _Draft], domains: dict[str, Domain], refusals: Refusals
+) -> None:
     """New sender addresses do not reach into domains of others; what somebody else allowed may stay."""
     new = {
         position: [each for each in draft.sender_addresses or () if each not in draft.present_senders]
         for position, draft in drafts.items()
     }
-    foreign = foreign_names(actor, {split_address(each)[1] for each in chain.from_iterable(new.values())})
+    every = list(chain.from_iterable(new.values()))
+    foreign = foreign_names(actor, {split_address(each)[1] for each in every})
+    above = addresses_above(actor, every)
     for position, addresses in new.items():
-        _check_senders(addresses, foreign, refusals, position)
+        _check_senders(addresses, foreign, above, refusals, position)
+        mailbox = drafts[position].mailbox
+        if addresses and mailbox is not None and mailbox.domain.name not in domains:
+            refuse_foreign_name(refusals, position, "sender_addresses", mailbox.domain.name)
 
 
 def _draft(change: AccountChange, account: Account, mailbox: Mailbox | None) -> _Draft:
@@ -619,6 +657,8 @@ def _check_change(
         return
     if draft.mailbox is not None:
         check_quota(draft.mailbox.quota, refusals, position, "quota")
+        if "quota" in draft.changed and draft.mailbox.domain.name not in domains:
+            refuse_foreign_name(refusals, position, "quota", draft.mailbox.domain.name)
     if not isinstance(change.sender_addresses, Unset):
         draft.sender_addresses = _canonical_senders(change.sender_addresses, position, refusals)
 
@@ -718,7 +758,9 @@ def delete_accounts(actor: Actor, /, accounts: Sequence[Account]) -> None:
         elif account.pk == actor.pk:
             message = _("You cannot delete your own account; ask another administrator.")
             refusals.add(position, "", "not_yourself", message)
-    doomed = [position for position, each in enumerate(accounts) if each.role == Role.SUPER_ADMIN]
+    doomed = [
+        p for p, each in enumerate(accounts) if each.pk in stored and stored[each.pk].role == Role.SUPER_ADMIN
+    ]
     if doomed and not _super_admins_without(stored):
         _refuse_last_super_admin(refusals, doomed[0], "")
     refusals.raise_if_any()
@@ -740,8 +782,8 @@ def _remove_mailboxes(boxes: Sequence[Mailbox]) -> publication.Keys:
     recipients = AliasRecipient.objects.filter(mailbox__in=ids)
     feeding = set(recipients.values_list("alias_id", flat=True))
     recipients.delete()
-    forwards = Alias.objects.filter(address__in=addresses).values_list("pk", flat=True)
-    keys = remove_aliases([*forwards, *without_recipients(feeding)])
+    forwards = set(Alias.objects.filter(address__in=addresses).values_list("pk", flat=True))
+    keys = remove_aliases([*forwards, *left_without(feeding - forwards)])
     SenderAddress.objects.filter(mailbox__in=ids).delete()
     Mailbox.objects.filter(pk__in=ids).delete()
     Quota.objects.filter(username__in=addresses).delete()

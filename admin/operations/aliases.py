@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from unicodedata import category
 
 from django.utils import timezone
@@ -17,11 +17,14 @@ from admin.models import Alias, AliasRecipient, Domain, DomainAlias, Mailbox
 from admin.operations.ground import (
     UNSET,
     Unset,
+    addresses_above,
     duplicates,
     grammatical,
     lock_domains,
+    refuse_above,
     refuse_unknown_domain,
     utf8_local_parts,
+    within,
 )
 from core.addresses import (
     canonical_alias_address,
@@ -69,7 +72,7 @@ def create_aliases(actor: Actor, /, specs: Sequence[AliasSpec]) -> list[Alias]:
     """New aliases. Recipients in local domains must exist, if only in the same batch.
 
     Codes: those of the grammar, ``unknown_domain``, ``address_taken``, ``repeated``, ``no_recipient``,
-    ``too_many_recipients``, ``unknown_recipient``, ``points_to_itself``, ``loop``, ``expiry_past``,
+    ``too_many``, ``above_you``, ``unknown_recipient``, ``points_to_itself``, ``loop``, ``expiry_past``,
     ``forward_cannot_expire``, ``description_too_long``, ``hidden_character``.
     """
     refusals = Refusals()
@@ -79,7 +82,10 @@ def create_aliases(actor: Actor, /, specs: Sequence[AliasSpec]) -> list[Alias]:
     local = _LocalAddresses.behind(touched)
     _check_addresses(drafts, domains, set(local.aliases), refusals)
     mailboxes = set(local.mailboxes)
+    above = addresses_above(actor, mailboxes & {draft.address for draft in drafts})
     for position, draft in enumerate(drafts):
+        if draft.address in above:
+            refuse_above(refusals, position, "address", draft.address)
         _check_details(draft, refusals, position, is_forward=draft.address in mailboxes)
     local.announce(draft.address for draft in drafts)
     for position, draft in enumerate(drafts):
@@ -99,7 +105,8 @@ def create_aliases(actor: Actor, /, specs: Sequence[AliasSpec]) -> list[Alias]:
     )
     local.learn(aliases)
     _save_recipients([(a, d.recipients) for a, d in zip(aliases, drafts, strict=True)], local)
-    publication.publish(publication.Keys(addresses={alias.address for alias in aliases}))
+    keys = publication.Keys(addresses={alias.address for alias in aliases})
+    publication.publish(keys | link_recipients("target_alias", {a.address: a.pk for a in aliases}))
     for alias in aliases:
         record(alias)
     return aliases
@@ -131,7 +138,7 @@ def _canonical_recipients(
     canonical = {
         position: [
             address
-            for text in texts
+            for text in _bounded(texts, refusals, position)
             if text.strip()
             and (
                 address := grammatical(canonical_recipient, text, refusals, position, "recipients", utf8=utf8)
@@ -150,6 +157,10 @@ def _canonical_recipients(
         )
         for position, addresses in canonical.items()
     }
+
+
+def _bounded(texts: Sequence[str], refusals: Refusals, position: int) -> Sequence[str]:
+    return within(texts, MAX_RECIPIENTS, refusals, position, "recipients")
 
 
 def _domain_of(address: str) -> str:
@@ -274,9 +285,6 @@ def _check_recipients(
 ) -> None:
     if not recipients and not any(r.position == position and r.field == "recipients" for r in refusals):
         refusals.add(position, "recipients", "no_recipient", _("Enter at least one recipient."))
-    if len(recipients) > MAX_RECIPIENTS:
-        message = _("An alias has at most %(limit)d recipients.") % {"limit": MAX_RECIPIENTS}
-        refusals.add(position, "recipients", "too_many_recipients", message)
     for recipient in recipients:
         shown = {"recipient": recipient}
         if without_extension(recipient) == address and address not in forwards:
@@ -310,10 +318,11 @@ def _follow(graph: dict[str, set[str]]) -> None:
     while front:
         graph |= {address: set() for address in front}
         rows = AliasRecipient.objects.filter(alias__address__in=front)
-        for address, *targets in rows.values_list(
-            "alias__address", "target_alias__address", "mailbox__user__email"
+        # The text counts where nothing local is meant yet: the address may be about to come into being.
+        for address, text, *targets in rows.values_list(
+            "alias__address", "address", "target_alias__address", "mailbox__user__email"
         ):
-            graph[address].update(target for target in targets if target)
+            graph[address].update([target for target in targets if target] or [text])
         front = set(chain.from_iterable(graph[address] for address in front)) - graph.keys()
 
 
@@ -337,6 +346,22 @@ def _save_recipients(batch: Sequence[tuple[Alias, Sequence[str]]], local: _Local
     )
 
 
+def link_recipients(link: Literal["mailbox", "target_alias"], arrived: Mapping[str, int]) -> publication.Keys:
+    """Recipients that were outside until their address (by id) *arrived* here; keys of the aliases that have them."""
+    keys = publication.Keys()
+    for some in publication.chunks(arrived):
+        rows = list(
+            AliasRecipient.objects.filter(
+                address__in=some, mailbox__isnull=True, target_alias__isnull=True
+            ).select_related("alias")
+        )
+        for row in rows:
+            setattr(row, f"{link}_id", arrived[row.address])
+        AliasRecipient.objects.bulk_update(rows, [link])
+        keys.addresses.update(row.alias.address for row in rows)
+    return keys
+
+
 # --- change ----------------------------------------------------------------------------------------------------
 
 _PLAIN_FIELDS = ("enabled", "description", "expire_at")
@@ -358,12 +383,15 @@ def update_aliases(actor: Actor, /, changes: Sequence[AliasChange]) -> list[Alia
     for row in AliasRecipient.objects.filter(alias__in=stored):
         present[row.alias_id][row.address] = row
     forwards = _mailboxes_at([alias.address for alias in stored.values()])
+    above = addresses_above(actor, forwards)
     changed: dict[int, list[str]] = {}
     for position, change in enumerate(changes):
         alias = stored.get(change.alias.pk)
         if alias is None:
             refusals.add(position, "", "gone", _("This alias does not exist any more."))
             continue
+        if alias.address in above:
+            refuse_above(refusals, position, "", alias.address)
         changed[alias.pk] = _set_plain_fields(alias, change)
         details = AliasSpec(
             address=alias.address, recipients=(), description=alias.description, expire_at=alias.expire_at
@@ -435,29 +463,36 @@ def _lock_around(aliases: Sequence[Alias], recipients: Iterable[Sequence[str]], 
 
 @operation("alias.delete", allow=policies.may_manage_aliases)
 def delete_aliases(actor: Actor, /, aliases: Sequence[Alias]) -> None:
-    """Delete aliases, also as recipients of others; an alias that loses its last recipient goes too. Code: ``gone``."""
+    """Delete aliases, also as recipients of others; an alias that loses its last recipient goes too.
+
+    Codes: ``gone``, ``above_you``.
+    """
     refusals = Refusals()
     lock_domains(actor, ids=[alias.domain_id for alias in aliases])
     stored = Alias.objects.visible_to(actor).in_bulk([alias.pk for alias in aliases])
+    above = addresses_above(actor, [alias.address for alias in stored.values()])
     for position, alias in enumerate(aliases):
         if alias.pk not in stored:
             refusals.add(position, "", "gone", _("This alias does not exist any more."))
+        elif alias.address in above:
+            refuse_above(refusals, position, "", alias.address)
     refusals.raise_if_any()
     keys = publication.keys_of_aliases(list(stored))
-    for alias in stored.values():
-        record(alias, versions=())
     publication.publish(keys | remove_aliases(list(stored)))
 
 
 def remove_aliases(ids: Sequence[int]) -> publication.Keys:
     """Delete aliases with their recipient rows, then those that are left without recipients; keys of all of them.
 
-    Part of other operations: no policy, no publication. One round per step of the longest chain of aliases.
+    Part of other operations: no policy, no publication. One round per step of the longest chain of aliases. What
+    goes, and what only loses a recipient, is recorded.
     """
     keys = publication.Keys()
     doomed = list(ids)
     while doomed:
         keys |= publication.keys_of_aliases(doomed)
+        for alias in Alias.objects.filter(pk__in=doomed):
+            record(alias, versions=())
         feeding = set(
             AliasRecipient.objects.filter(target_alias__in=doomed)
             .exclude(alias__in=doomed)
@@ -466,10 +501,14 @@ def remove_aliases(ids: Sequence[int]) -> publication.Keys:
         AliasRecipient.objects.filter(alias__in=doomed).delete()
         AliasRecipient.objects.filter(target_alias__in=doomed).delete()
         Alias.objects.filter(pk__in=doomed).delete()
-        doomed = without_recipients(feeding)
+        doomed = left_without(feeding)
     return keys
 
 
-def without_recipients(ids: Iterable[int]) -> list[int]:
-    """Those of the aliases *ids* that have nobody to deliver to."""
-    return list(Alias.objects.filter(pk__in=list(ids), recipients__isnull=True).values_list("pk", flat=True))
+def left_without(feeding: Iterable[int]) -> list[int]:
+    """Of aliases that lost a recipient: ids of those that have none left; the others are recorded as changed."""
+    aliases = Alias.objects.in_bulk(list(feeding))
+    kept = set(AliasRecipient.objects.filter(alias__in=aliases).values_list("alias_id", flat=True))
+    for pk in kept:
+        record(aliases[pk], changed=["recipients"], versions=())
+    return [pk for pk in aliases if pk not in kept]

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db.models import Count, OuterRef, Subquery
+from django.db.models import Count, OuterRef, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
 from admin import policies, publication
-from admin.models import Alias, Domain, DomainAlias, DomainName, Mailbox
+from admin.models import (
+    Account,
+    Alias,
+    AliasRecipient,
+    Domain,
+    DomainAlias,
+    DomainName,
+    Mailbox,
+    SenderAddress,
+)
 from admin.operations.aliases import remove_aliases
 from admin.operations.ground import (
     UNSET,
@@ -23,14 +34,18 @@ from admin.operations.ground import (
     grammatical,
     lock_domains,
     refuse_unknown_domain,
+    within,
 )
 from admin.reserved_names import is_reserved
-from core.addresses import canonical_domain, display_domain
+from core.addresses import canonical_domain, display_domain, split_address
 from core.operation import operation, record
 from core.refusals import Refusals
 
 if TYPE_CHECKING:
     from core.actor import Actor
+
+MAX_ALIASES = 1_000
+_NAMES_IN_A_QUERY = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +89,13 @@ def create_domains(actor: Actor, /, specs: Sequence[DomainSpec]) -> list[Domain]
     """New domains, owned by the actor, with their aliases.
 
     Codes: those of the grammar, ``name_taken``, ``repeated``, ``reserved_name``, ``quota_out_of_range``,
-    ``default_quota_too_big``.
+    ``default_quota_too_big``, ``recipients_there``, ``too_many``.
     """
     refusals = Refusals()
     drafts = [_canonical_spec(spec, position, refusals) for position, spec in enumerate(specs)]
     _check_names(actor, [(d.name, *d.aliases) for d in drafts], refusals)
+    further = [(position, "aliases", name) for position, d in enumerate(drafts) for name in d.aliases]
+    _check_recipients_there(further, refusals)
     for position, draft in enumerate(drafts):
         _check_quotas(draft.quota, draft.default_mailbox_quota, refusals, position)
     refusals.raise_if_any()
@@ -101,8 +118,8 @@ def create_domains(actor: Actor, /, specs: Sequence[DomainSpec]) -> list[Domain]
             for name in draft.aliases
         ]
     )
-    names = [*(domain.name for domain in domains), *(alias.name for alias in aliases)]
-    publication.publish(publication.keys_of_names(names))
+    keys = publication.keys_of_names([*(d.name for d in domains), *(alias.name for alias in aliases)])
+    publication.publish(keys | _drop_foreign_senders(dict.fromkeys(keys.names)))
     for domain in domains:
         record(domain)
     for alias in aliases:
@@ -132,11 +149,15 @@ def create_domain_aliases(actor: Actor, /, specs: Sequence[DomainAliasSpec]) -> 
         if draft.target and draft.target not in domains:
             refuse_unknown_domain(refusals, position, "target", draft.target)
     _check_names(actor, [(draft.name,) for draft in drafts], refusals)
+    _check_recipients_there(
+        [(position, "name", draft.name) for position, draft in enumerate(drafts)], refusals
+    )
     refusals.raise_if_any()
     aliases = _save_domain_aliases(
         [DomainAlias(name=d.name, target=domains[d.target], enabled=d.enabled) for d in drafts]
     )
-    publication.publish(publication.keys_of_names(alias.name for alias in aliases))
+    keys = publication.keys_of_names(alias.name for alias in aliases)
+    publication.publish(keys | _drop_foreign_senders({alias.name: alias.target_id for alias in aliases}))
     for alias in aliases:
         record(alias)
     return aliases
@@ -151,6 +172,7 @@ def _canonical_spec(spec: DomainSpec, position: int, refusals: Refusals) -> Doma
 
 
 def _canonical_aliases(names: Sequence[str], position: int, refusals: Refusals) -> tuple[str, ...]:
+    names = within(names, MAX_ALIASES, refusals, position, "aliases")
     canonical = (
         grammatical(canonical_domain, name, refusals, position, "aliases") for name in names if name.strip()
     )
@@ -179,6 +201,43 @@ def _check_names(actor: Actor, batch: Sequence[tuple[str, ...]], refusals: Refus
                     "“%(name)s” cannot be added by yourself; ask the administrator of this server."
                 ) % {"name": display_domain(name)}
                 refusals.add(position, field, "reserved_name", message)
+
+
+def _check_recipients_there(asked: Iterable[tuple[int, str, str]], refusals: Refusals) -> None:
+    """Refuse (position, field, name) of a domain alias that recipients of aliases lie under.
+
+    They were outside until now. As addresses of the target they could lead mail in a circle, or to nobody.
+    """
+    named = [(position, field, name) for position, field, name in asked if name]
+    used: set[str] = set()
+    for some in publication.chunks((name for _position, _field, name in named), size=_NAMES_IN_A_QUERY):
+        rows = AliasRecipient.objects.filter(_under(some)).values_list("address", flat=True)
+        used.update(split_address(address)[1] for address in rows)
+    for position, field, name in named:
+        if name in used:
+            message = _("Aliases deliver to addresses under “%(name)s”. Change these recipients first.")
+            refusals.add(position, field, "recipients_there", message % {"name": display_domain(name)})
+
+
+def _drop_foreign_senders(keepers: Mapping[str, int | None]) -> publication.Keys:
+    """Take back sender addresses under names, except those of mailboxes in the domain (by id) that has the name.
+
+    They were given while the name was nobody's here; now only its administrators give them. Keys of what went.
+    """
+    keys = publication.Keys()
+    for some in publication.chunks(keepers, size=_NAMES_IN_A_QUERY):
+        rows = SenderAddress.objects.filter(_under(some)).select_related("mailbox")
+        gone = [row for row in rows if row.mailbox.domain_id != keepers[split_address(row.address)[1]]]
+        keys.addresses.update(row.address for row in gone)
+        for account in Account.objects.filter(pk__in={row.mailbox.user_id for row in gone}):
+            record(account, changed=["sender_addresses"], versions=())
+        SenderAddress.objects.filter(pk__in=[row.pk for row in gone]).delete()
+    return keys
+
+
+def _under(names: Iterable[str]) -> Q:
+    """Addresses in one of the domains."""
+    return reduce(or_, (Q(address__endswith=f"@{name}") for name in names))
 
 
 def _named_fields(names: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -259,6 +318,8 @@ def update_domains(actor: Actor, /, changes: Sequence[DomainChange]) -> list[Dom
         drafts.append(_draft_change(change, domain, present[domain.pk], position, refusals))
         new_names[position] = ("", *drafts[-1].new_aliases)
     _check_names(actor, new_names, refusals)
+    further = [(position, "aliases", name) for position, names in enumerate(new_names) for name in names]
+    _check_recipients_there(further, refusals)
     refusals.raise_if_any()
     _apply(drafts)
     return [draft.domain for draft in drafts]
@@ -303,6 +364,7 @@ def _apply(drafts: Sequence[_Draft]) -> None:
         draft.domain.last_modification = timezone.now()
     Domain.objects.bulk_update([draft.domain for draft in altered], [*_PLAIN_FIELDS, "last_modification"])
     keys = publication.keys_of_names(alias.name for alias in (*new, *lost))
+    keys |= _drop_foreign_senders({alias.name: alias.target_id for alias in new})
     keys |= _follow_defaults([d.domain.pk for d in altered if "default_mailbox_quota" in d.changed])
     if switched := [draft.domain.pk for draft in altered if "enabled" in draft.changed]:
         keys |= publication.keys_of_domains(switched)
@@ -355,6 +417,7 @@ def delete_domains(actor: Actor, /, domains: Sequence[Domain]) -> None:
     ids = list(locked)
     keys = publication.keys_of_domains(ids)
     keys |= remove_aliases(list(Alias.objects.filter(domain__in=ids).values_list("pk", flat=True)))
+    keys |= _drop_foreign_senders(dict.fromkeys(keys.names))
     _remove_domain_aliases(list(DomainAlias.objects.filter(target__in=ids)))
     DomainName.objects.filter(domain__in=ids).delete()
     for domain in locked.values():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -10,9 +10,10 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from admin.models import Domain, DomainName
+from admin.models import Domain, DomainName, Mailbox
 from admin.models.domain import MAX_QUOTA_MB
 from core.addresses import AddressError
+from core.roles import Role
 
 if TYPE_CHECKING:
     from core.actor import Actor
@@ -52,6 +53,34 @@ def foreign_names(actor: Actor, names: Iterable[str]) -> set[str]:
     his_own = Q(domain__in=visible) | Q(alias__target__in=visible)
     taken = DomainName.objects.filter(name__in=wanted)
     return set(taken.exclude(his_own).values_list("name", flat=True))
+
+
+def addresses_above(actor: Actor, addresses: Iterable[str]) -> set[str]:
+    """Those of *addresses* that are mailboxes of accounts which *actor* does not outrank, himself excepted.
+
+    Who could divert their mail or write in their name would stand above them.
+    """
+    wanted = set(addresses)
+    if actor.is_super or not wanted:
+        return set()
+    below = [role for role in Role if role.rank < actor.role.rank]
+    mailboxes = Mailbox.objects.filter(user__email__in=wanted).exclude(user=actor.pk)
+    return set(mailboxes.exclude(user__role__in=below).values_list("user__email", flat=True))
+
+
+def refuse_above(refusals: Refusals, position: int, field: str, address: str) -> None:
+    """The mailbox belongs to an equal or to somebody above."""
+    message = _("“%(address)s” is the mailbox of an account that you do not administer.")
+    refusals.add(position, field, "above_you", message % {"address": address})
+
+
+def within(texts: Sequence[str], limit: int, refusals: Refusals, position: int, field: str) -> Sequence[str]:
+    """*texts*, or nothing and a refusal when there are more than *limit*: before any work is done on them."""
+    if len(texts) <= limit:
+        return texts
+    message = _("At most %(limit)d lines fit here.") % {"limit": limit}
+    refusals.add(position, field, "too_many", message)
+    return ()
 
 
 def refuse_foreign_name(refusals: Refusals, position: int, field: str, name: str) -> None:

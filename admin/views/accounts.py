@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -103,6 +104,9 @@ def account_update(request: AuthedRequest, pk: int) -> HttpResponse:
         except Refusal as refusal:
             refuse(form, refusal)
         else:
+            if account.pk == request.actor.pk:
+                # A new password ends every session of the account; this one goes on.
+                update_session_auth_hash(request, Account.objects.get(pk=pk))
             if secret:
                 return _hand_over(request, account, secret)
             messages.success(request, _("The account %(name)s was changed.") % _shown(account))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.test import override_settings
 
@@ -624,8 +625,12 @@ def test_the_list_of_administered_domains_is_replaced_and_recorded(cast: Cast) -
 def test_a_reseller_does_not_touch_rights_in_domains_that_he_does_not_see(cast: Cast) -> None:
     below = person(cast, "below@reseller.example", Role.DOMAIN_ADMIN)
     update_account(cast.root, account_of(below), administers=("reseller.example", "mallory.example"))
-    update_account(cast.rita, account_of(below), administers=())
-    assert list(account_of(below).administered_domains.values_list("name", flat=True)) == ["mallory.example"]
+    for change in ({"administers": ()}, {"password": "Another-Horse-8"}, {"role": Role.SIMPLE_USER}):
+        with pytest.raises(PermissionDenied):
+            update_account(cast.rita, account_of(below), **change)
+    with pytest.raises(PermissionDenied):
+        delete_accounts(cast.rita, [account_of(below)])
+    assert account_of(below).administered_domains.count() == 2
 
 
 # --- delete ---------------------------------------------------------------------------------------------------
@@ -656,9 +661,14 @@ def test_a_deleted_account_takes_everything_of_its_mailbox_along(cast: Cast) -> 
         ("dora@dora.example", "dora@dora.example"),
         ("mallory@mallory.example", "mallory@mallory.example"),
     }
-    assert events()[before:] == [("account.delete", "sam@dora.example", [])]
+    assert {(verb, name) for verb, name, _changed in events()[before:]} == {
+        ("account.delete", "sam@dora.example"),
+        ("account.delete", "only@mallory.example"),
+        ("account.delete", "chain@dora.example"),
+        ("alias.update", "both@mallory.example"),
+    }
     assert (
-        Log.objects.get(verb="account.delete").message
+        Log.objects.get(verb="account.delete", kind="account").message
         == "Account 'sam@dora.example' deleted by 'dora@dora.example'"
     )
     assert len(versions()) == history
@@ -764,3 +774,49 @@ def test_the_number_of_statements_does_not_depend_on_the_size_of_the_batch(cast:
 
     life("warm", 1)
     assert life("few", 2) == life("many", 22)
+
+
+# --- over the head and across the fence -------------------------------------------------------------------------
+
+
+def test_a_right_to_an_account_ends_with_the_right_to_its_domain(cast: Cast) -> None:
+    made = create_accounts(cast.dora, [simple("made@dora.example")])[0].account
+    update_account(cast.root, account_of(cast.dora), administers=())
+    assert not Account.objects.visible_to(cast.dora).filter(pk=made.pk).exists()
+    with refused((0, "", "gone")):
+        update_account(cast.dora, made, password="Another-Horse-8")
+
+
+def test_nobody_signs_in_under_a_domain_of_others_beside_his_own_mailbox(cast: Cast) -> None:
+    with refused((0, "username", "domain_not_yours")):
+        create_accounts(
+            cast.rita,
+            [
+                AccountSpec(
+                    username="ceo@mallory.example",
+                    role=Role.DOMAIN_ADMIN,
+                    mailbox=MailboxSpec(address="x@reseller.example"),
+                )
+            ],
+        )
+
+
+def test_nobody_sends_as_somebody_above_him(cast: Cast) -> None:
+    person(cast, "boss@dora.example", Role.SUPER_ADMIN)
+    with refused((0, "sender_addresses", "above_you")):
+        create_accounts(cast.dora, [simple("x@dora.example", sender_addresses=("boss@dora.example",))])
+    with refused((0, "sender_addresses", "above_you")):
+        update_account(cast.dora, account_of(cast.sam), sender_addresses=("boss@dora.example",))
+
+
+def test_nobody_raises_his_own_quota_where_he_administers_nothing(cast: Cast) -> None:
+    update_account(cast.root, account_of(cast.dora), administers=("mallory.example",))
+    with refused((0, "quota", "domain_not_yours")):
+        update_account(cast.dora, account_of(cast.dora), quota=0)
+    update_account(cast.dora, account_of(cast.dora), first_name="Dora", quota=None)
+
+
+def test_too_many_lines_are_refused_before_any_work(cast: Cast) -> None:
+    many = tuple(f"a{number}@out.example" for number in range(501))
+    with refused((0, "sender_addresses", "too_many")):
+        create_accounts(cast.dora, [simple("x@dora.example", sender_addresses=many)])
