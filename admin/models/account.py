@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from admin.models.domain import Domain
@@ -30,7 +30,10 @@ class AccountQuerySet(UserQuerySet["Account"]):
             return self.filter(pk=actor.pk)
         tenants = Mailbox.objects.filter(domain__in=Domain.objects.visible_to(actor)).values("user_id")
         return self.filter(
-            Q(pk=actor.pk) | Q(owner_id=actor.pk, mailbox__isnull=True) | Q(pk__in=tenants),
+            # A subquery: PostgreSQL locks no rows behind an outer join.
+            Q(pk=actor.pk)
+            | Q(~Exists(Mailbox.objects.filter(user=OuterRef("pk"))), owner_id=actor.pk)
+            | Q(pk__in=tenants),
             role__in=actor.role.up_to_here(),
         )
 

@@ -273,8 +273,9 @@ def _check_names(drafts: Sequence[AccountSpec], domains: dict[str, Domain], refu
     own = [{draft.username, address} - {""} for draft, address in zip(drafts, addresses, strict=True)]
     repeated = duplicates(name for names in own for name in names)
     asked = set().union(*own)
-    taken = set(User.objects.filter(username__in=asked).values_list("username", flat=True))
-    boxes = set(Mailbox.objects.filter(user__email__in=asked).values_list("user__email", flat=True))
+    # An account's e-mail address is that of its mailbox, and blank without one.
+    present = User.objects.filter(Q(username__in=asked) | Q(email__in=asked)).values_list("username", "email")
+    taken, boxes = {name for name, _email in present}, {email for _name, email in present}
     aliases = set(
         Alias.objects.filter(address__in=[a for a in addresses if a]).values_list("address", flat=True)
     )
