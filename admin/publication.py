@@ -299,15 +299,16 @@ _ADDRESSES = (
 )
 
 
-def publish(keys: Keys) -> int:
+def publish(keys: Keys, *, locked: Iterable[str] = ()) -> int:
     """Bring the rows of *keys* up to date, inside the caller's transaction; returns the number of rows touched.
 
-    Locks the domains of the keys: an alias may depend on mailboxes of several domains, and who publishes second must
+    Locks the domains of the keys that are not *locked* yet: an alias may depend on mailboxes of several domains, and who publishes second must
     see what the first one committed.
     """
-    if connection.features.has_select_for_update:  # SQLite has one writer at a time
+    names = _domains_of(keys).difference(locked)
+    if names and connection.features.has_select_for_update:  # SQLite has one writer at a time
         lock = Domain.objects.select_for_update().order_by("pk")
-        list(lock.filter(name__in=_domains_of(keys)).values_list("pk"))
+        list(lock.filter(name__in=names).values_list("pk"))
     return sum(_apply(difference) for difference in differences(keys))
 
 

@@ -165,7 +165,8 @@ def _create_accounts(
         [(account.pk, draft.administers) for account, draft in zip(accounts, drafts, strict=True)], domains
     )
     arrived = {account.email: mailboxes[account.pk].pk for account in accounts if account.pk in mailboxes}
-    publication.publish(_keys_of_new(drafts) | link_recipients("mailbox", arrived))
+    keys = _keys_of_new(drafts) | link_recipients("mailbox", arrived)
+    publication.publish(keys, locked=domains)
     for account in accounts:
         mailbox = mailboxes.get(account.pk)
         record(account, versions=[account] if mailbox is None else [account, mailbox])

@@ -106,7 +106,8 @@ def create_aliases(actor: Actor, /, specs: Sequence[AliasSpec]) -> list[Alias]:
     local.learn(aliases)
     _save_recipients([(a, d.recipients) for a, d in zip(aliases, drafts, strict=True)], local)
     keys = publication.Keys(addresses={alias.address for alias in aliases})
-    publication.publish(keys | link_recipients("target_alias", {a.address: a.pk for a in aliases}))
+    keys |= link_recipients("target_alias", {alias.address: alias.pk for alias in aliases})
+    publication.publish(keys, locked=domains)
     for alias in aliases:
         record(alias)
     return aliases
