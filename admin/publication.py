@@ -302,8 +302,8 @@ _ADDRESSES = (
 def publish(keys: Keys, *, locked: Iterable[str] = ()) -> int:
     """Bring the rows of *keys* up to date, inside the caller's transaction; returns the number of rows touched.
 
-    Locks the domains of the keys that are not *locked* yet: an alias may depend on mailboxes of several domains, and who publishes second must
-    see what the first one committed.
+    Locks the domains of the keys that are not *locked* yet: an alias may depend on mailboxes of several domains, and
+    who publishes second must see what the first one committed.
     """
     names = _domains_of(keys).difference(locked)
     if names and connection.features.has_select_for_update:  # SQLite has one writer at a time
