@@ -464,7 +464,7 @@ def _grant(batch: Iterable[tuple[int, Sequence[str]]], domains: dict[str, Domain
 
 
 def _keys_of_new(drafts: Sequence[AccountSpec]) -> publication.Keys:
-    """Nothing points at a mailbox that did not exist: its own and its sender addresses are all."""
+    """Their own and their sender addresses; recipients that waited for them are linked apart."""
     boxes = [draft.mailbox for draft in drafts if draft.mailbox is not None]
     return publication.Keys(
         addresses={address for box in boxes for address in (box.address, *box.sender_addresses)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar, Self, TypeVar
 
-from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
 from django.db.models import Q
@@ -129,8 +128,3 @@ class User(AbstractBaseUser):
     def has_usable_password(self) -> bool:
         """False when no password can ever match."""
         return passwords.is_usable(self.password)
-
-
-def shown_language(user: User) -> str:
-    """Language of the panel for *user*."""
-    return user.language or settings.LANGUAGE_CODE
