@@ -1,4 +1,4 @@
-"""Which scheme new password hashes use.
+"""Which scheme new password hashes use, and how long random passwords are.
 
 The choice is a parameter, and the parameters live above the core: the app ``parameters`` hands its reader in.
 """
@@ -15,6 +15,8 @@ class HashingPolicy:
 
     scheme: str = "sha512crypt"
     rounds: int = 70_000
+    # Characters of a random password.
+    random_length: int = 12
 
 
 _source: Callable[[], HashingPolicy] = HashingPolicy

@@ -34,4 +34,5 @@ def hashing_policy() -> HashingPolicy:
     return HashingPolicy(
         scheme=get_global_parameter("password_scheme", "core"),
         rounds=get_global_parameter("rounds_number", "core"),
+        random_length=get_global_parameter("random_password_length", "core"),
     )

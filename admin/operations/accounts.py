@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.core.validators import validate_email
+from django.core.exceptions import PermissionDenied
 from django.db.models import Case, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -34,7 +30,6 @@ from admin.operations.ground import (
     utf8_local_parts,
     within,
 )
-from core import passwords
 from core.addresses import (
     canonical_domain,
     canonical_login_name,
@@ -42,12 +37,12 @@ from core.addresses import (
     canonical_sender_address,
     split_address,
 )
-from core.hashing_policy import hashing_policy
 from core.models import User
 from core.operation import operation, record
+from core.operations.passwords import Secret, check_secret, hashed_secrets
+from core.operations.profile import check_profile
 from core.refusals import Refusals
 from core.roles import Role
-from parameters.tools import get_global_parameter
 
 if TYPE_CHECKING:
     from core.actor import Actor
@@ -115,16 +110,6 @@ class NewAccount:
 # --- create ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Secret:
-    """A password and its hash, made before the transaction begins: hashing is slow on purpose."""
-
-    clear: str
-    hashed: str
-    is_random: bool
-    error: passwords.PasswordError | None = None
-
-
 def create_accounts(actor: Actor, /, specs: Sequence[AccountSpec]) -> list[NewAccount]:
     """New accounts, owned by the actor.
 
@@ -133,7 +118,7 @@ def create_accounts(actor: Actor, /, specs: Sequence[AccountSpec]) -> list[NewAc
     those of the password validators, ``invalid_email``, ``unknown_language``, ``too_long``,
     ``administers_nothing``.
     """
-    return _create_accounts(actor, specs, _secrets([spec.password for spec in specs]))
+    return _create_accounts(actor, specs, hashed_secrets([spec.password for spec in specs]))
 
 
 def create_account(actor: Actor, /, **values: Any) -> NewAccount:
@@ -143,7 +128,7 @@ def create_account(actor: Actor, /, **values: Any) -> NewAccount:
 
 @operation("account.create", allow=policies.may_manage_accounts)
 def _create_accounts(
-    actor: Actor, /, specs: Sequence[AccountSpec], secrets: Sequence[_Secret]
+    actor: Actor, /, specs: Sequence[AccountSpec], secrets: Sequence[Secret]
 ) -> list[NewAccount]:
     refusals = Refusals()
     drafts = [_canonical_spec(spec, position, refusals) for position, spec in enumerate(specs)]
@@ -153,9 +138,9 @@ def _create_accounts(
     accounts = [_unsaved(draft, secret, actor) for draft, secret in zip(drafts, secrets, strict=True)]
     for position, (draft, account, secret) in enumerate(zip(drafts, accounts, secrets, strict=True)):
         _check_role(actor, draft.role, refusals, position)
-        _check_profile(account, refusals, position)
+        check_profile(account, refusals, position)
         _check_administered(draft.role, draft.administers, domains, refusals, position)
-        _check_secret(account, secret, refusals, position)
+        check_secret(account, secret, refusals, position)
         if draft.mailbox is not None:
             check_quota(draft.mailbox.quota or 0, refusals, position, "quota")
     refusals.raise_if_any()
@@ -174,38 +159,6 @@ def _create_accounts(
         NewAccount(account, secret.clear if secret.is_random else None)
         for account, secret in zip(accounts, secrets, strict=True)
     ]
-
-
-def random_password() -> str:
-    """Letters and digits, as many as the parameter says, drawn again until the validators are content."""
-    length = get_global_parameter("random_password_length", "core")
-    while True:
-        secret = passwords.random_password(length)
-        try:
-            validate_password(secret)
-        except ValidationError:
-            continue
-        return secret
-
-
-def _secrets(given: Sequence[str | None]) -> list[_Secret]:
-    """Hashes of the given or of random passwords; the C library hashes outside the interpreter's lock."""
-    policy = hashing_policy()
-
-    def hashed(clear: str, is_random: bool) -> _Secret:  # noqa: FBT001  mapped over two lists
-        try:
-            result = passwords.hash_password(clear, policy.scheme, policy.rounds)
-        except passwords.PasswordError as error:
-            return _Secret(clear, "", is_random=False, error=error)
-        return _Secret(clear, result, is_random=is_random)
-
-    # Drawn here: a thread of the pool would open a database connection of its own to read parameters.
-    clear = [random_password() if password is None else password for password in given]
-    random = [password is None for password in given]
-    if len(given) == 1:
-        return [hashed(clear[0], random[0])]
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(hashed, clear, random))
 
 
 def _canonical_spec(spec: AccountSpec, position: int, refusals: Refusals) -> AccountSpec:
@@ -353,49 +306,6 @@ def _check_role(actor: Actor, role: Role, refusals: Refusals, position: int) -> 
         refusals.add(position, "role", "role_not_yours", message)
 
 
-_TEXT_LIMITS = {"first_name": 150, "last_name": 150, "phone_number": 128, "secondary_email": 254}
-
-
-def _check_profile(account: Account, refusals: Refusals, position: int) -> None:
-    for field, limit in _TEXT_LIMITS.items():
-        if len(getattr(account, field)) > limit:
-            message = _("At most %(limit)d characters fit here.") % {"limit": limit}
-            refusals.add(position, field, "too_long", message)
-        elif any(not character.isprintable() for character in getattr(account, field)):
-            refusals.add(
-                position,
-                field,
-                "hidden_character",
-                _("This contains an invisible character; remove it."),
-            )
-    if account.secondary_email:
-        try:
-            validate_email(account.secondary_email)
-        except ValidationError:
-            refusals.add(
-                position,
-                "secondary_email",
-                "invalid_email",
-                _("Enter an e-mail address, for example name@example.com."),
-            )
-    if account.language and account.language not in dict(settings.LANGUAGES):
-        refusals.add(position, "language", "unknown_language", _("The panel does not speak this language."))
-
-
-def _check_secret(account: Account, secret: _Secret, refusals: Refusals, position: int) -> None:
-    if secret.is_random:
-        return
-    if secret.error is not None:
-        refusals.add(position, "password", secret.error.code, secret.error.message)
-        return
-    try:
-        validate_password(secret.clear, account)
-    except ValidationError as error:
-        for each in error.error_list:
-            message = " ".join(each.messages)
-            refusals.add(position, "password", each.code or "weak_password", message)
-
-
 def _check_administered(
     role: Role, names: Sequence[str], domains: dict[str, Domain], refusals: Refusals, position: int
 ) -> None:
@@ -407,7 +317,7 @@ def _check_administered(
             refuse_unknown_domain(refusals, position, "administers", name)
 
 
-def _unsaved(draft: AccountSpec, secret: _Secret, actor: Actor) -> Account:
+def _unsaved(draft: AccountSpec, secret: Secret, actor: Actor) -> Account:
     return Account(
         username=draft.username,
         email=draft.mailbox.address if draft.mailbox else "",
@@ -498,7 +408,7 @@ def update_accounts(actor: Actor, /, changes: Sequence[AccountChange]) -> list[A
     """
     given = [None if isinstance(change.password, Unset) else change.password for change in changes]
     wanted = [password for password in given if password is not None]
-    hashed = iter(_secrets(wanted) if wanted else [])
+    hashed = iter(hashed_secrets(wanted) if wanted else [])
     return _update_accounts(actor, changes, [None if p is None else next(hashed) for p in given])
 
 
@@ -509,7 +419,7 @@ def update_account(actor: Actor, /, account: Account, **values: Any) -> Account:
 
 @operation("account.update", allow=policies.may_manage_accounts)
 def _update_accounts(
-    actor: Actor, /, changes: Sequence[AccountChange], secrets: Sequence[_Secret | None]
+    actor: Actor, /, changes: Sequence[AccountChange], secrets: Sequence[Secret | None]
 ) -> list[Account]:
     refusals = Refusals()
     ids = [change.account.pk for change in changes]
@@ -537,7 +447,7 @@ def _update_accounts(
         draft.administers = administered.get(position)
         _check_change(actor, draft, domains, refusals, position)
         if secret is not None:
-            _check_secret(account, secret, refusals, position)
+            check_secret(account, secret, refusals, position)
             account.password = secret.hashed
             draft.changed.append("password")
         drafts[position] = draft
@@ -648,7 +558,7 @@ def _check_change(
     if own and not account.is_active:
         message = _("You cannot disable your own account; ask another administrator.")
         refusals.add(position, "is_active", "not_yourself", message)
-    _check_profile(account, refusals, position)
+    check_profile(account, refusals, position)
     if draft.administers is not None:
         _check_administered(Role(account.role), draft.administers, domains, refusals, position)
     wants_mailbox = [

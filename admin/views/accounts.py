@@ -20,7 +20,6 @@ from admin.forms.controls import MENU_LIMIT
 from admin.forms.deletion import DeletionForm
 from admin.models import Account
 from admin.operations import create_account, delete_accounts, update_account
-from admin.operations.accounts import random_password
 from admin.queries import consequences
 from admin.queries.accounts import (
     account_facts,
@@ -35,6 +34,7 @@ from admin.views.access import only, require
 from admin.views.answers import answer_form, answer_page, posted
 from core.addresses import split_address
 from core.middleware import AuthedRequest
+from core.operations.passwords import random_password
 from core.presentation import unicode_domain
 from core.refusals import Refusal
 from core.refusing import refuse

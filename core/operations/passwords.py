@@ -1,0 +1,75 @@
+"""Given and random passwords on their way to a hash."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+
+from core import passwords
+from core.hashing_policy import hashing_policy
+
+if TYPE_CHECKING:
+    from core.models import User
+    from core.refusals import Refusals
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A password and its hash, made before the transaction begins: hashing is slow on purpose."""
+
+    clear: str
+    hashed: str
+    is_random: bool
+    error: passwords.PasswordError | None = None
+
+
+def random_password() -> str:
+    """Letters and digits, as many as the parameter says, drawn again until the validators are content."""
+    length = hashing_policy().random_length
+    while True:
+        secret = passwords.random_password(length)
+        try:
+            validate_password(secret)
+        except ValidationError:
+            continue
+        return secret
+
+
+def hashed_secrets(given: Sequence[str | None]) -> list[Secret]:
+    """Hashes of the given or of random passwords; the C library hashes outside the interpreter's lock."""
+    policy = hashing_policy()
+
+    def hashed(clear: str, is_random: bool) -> Secret:  # noqa: FBT001  mapped over two lists
+        try:
+            result = passwords.hash_password(clear, policy.scheme, policy.rounds)
+        except passwords.PasswordError as error:
+            return Secret(clear, "", is_random=False, error=error)
+        return Secret(clear, result, is_random=is_random)
+
+    # Drawn here: a thread of the pool would open a database connection of its own to read parameters.
+    clear = [random_password() if password is None else password for password in given]
+    random = [password is None for password in given]
+    if len(given) == 1:
+        return [hashed(clear[0], random[0])]
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(hashed, clear, random))
+
+
+def check_secret(account: User, secret: Secret, refusals: Refusals, position: int) -> None:
+    """The rules of the schemes and of the validators; a random password keeps them by itself."""
+    if secret.is_random:
+        return
+    if secret.error is not None:
+        refusals.add(position, "password", secret.error.code, secret.error.message)
+        return
+    try:
+        validate_password(secret.clear, account)
+    except ValidationError as error:
+        for each in error.error_list:
+            message = " ".join(each.messages)
+            refusals.add(position, "password", each.code or "weak_password", message)
