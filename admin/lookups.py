@@ -10,12 +10,12 @@ the whole key is used: ``%u`` and ``%d`` make Postfix skip the query for keys th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import CharField, Q, QuerySet, Value
 from django.utils import timezone
 
 from admin.models import MailCheck, MailDomain, MailRoute, MailSender, MailTransport, MailUser
@@ -73,21 +73,62 @@ def _names(kind: MailDomain.Kind, column: str) -> Callable[[str], list[str]]:
     return answer
 
 
-def _next_addresses(key: str) -> list[str]:
+def next_addresses(keys: Iterable[str]) -> dict[str, list[str]]:
+    """Answers of the map ``aliases`` for many keys, in one statement; keys without an answer are left out."""
     now = timezone.now()
-    routes = MailRoute.objects.filter(address=key).values_list("target", "expires_at")
-    return [key if expires_at and expires_at <= now else target for target, expires_at in routes]
+    answers: dict[str, list[str]] = {}
+    routes = MailRoute.objects.filter(address__in=set(keys)).order_by("address", "target")
+    for key, target, expires_at in routes.values_list("address", "target", "expires_at"):
+        answers.setdefault(key, []).append(key if expires_at and expires_at <= now else target)
+    return answers
+
+
+def _next_addresses(key: str) -> list[str]:
+    return next_addresses([key]).get(key, [])
+
+
+def entitled(keys: Iterable[str]) -> QuerySet[MailSender]:
+    """Who may send from each of *keys* now, with the reason."""
+    valid = Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
+    return MailSender.objects.filter(valid, address__in=set(keys))
 
 
 def _logins(source: MailSender.Source | None = None) -> Callable[[str], list[str]]:
     def answer(key: str) -> list[str]:
-        valid = Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
-        entitled = MailSender.objects.filter(valid, address=key)
+        senders = entitled([key])
         if source is not None:
-            entitled = entitled.filter(source=source)
-        return list(entitled.values_list("login", flat=True))
+            senders = senders.filter(source=source)
+        return list(senders.values_list("login", flat=True))
 
     return answer
+
+
+class Fact(StrEnum):
+    """Single answers of the other tables, as `facts` gives them."""
+
+    DOMAIN = "domain"
+    USER = "user"
+    TRANSPORT = "transport"
+    RETRY = "retry"
+
+
+def facts(names: Iterable[str], addresses: Iterable[str]) -> dict[tuple[Fact, str], str]:
+    """What is published about domain names and addresses, in one statement.
+
+    Values: the kind of a domain, the login of a mailbox, a transport, the action of a check.
+    """
+    names, addresses = set(names), set(addresses)
+
+    def rows(fact: Fact, found: QuerySet[Any], key: str, value: str) -> QuerySet[Any, Any]:
+        return found.order_by().values_list(Value(fact, output_field=CharField()), key, value)
+
+    found = rows(Fact.DOMAIN, MailDomain.objects.filter(name__in=names), "name", "kind").union(
+        rows(Fact.USER, MailUser.objects.filter(address__in=addresses), "address", "address"),
+        rows(Fact.TRANSPORT, MailTransport.objects.filter(address__in=addresses), "address", "transport"),
+        rows(Fact.RETRY, MailCheck.objects.filter(address__in=addresses), "address", "action"),
+        all=True,
+    )
+    return {(Fact(fact), key): value for fact, key, value in found}
 
 
 def _retry(key: str) -> list[str]:

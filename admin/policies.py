@@ -5,7 +5,6 @@ Scope (which domains) is ``visible_to``; these functions add the role and the ra
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from core.roles import Role
@@ -61,26 +60,26 @@ def may_publish(actor: Actor, /, *_batch: object) -> bool:
     return actor.is_super
 
 
+def may_make_master_users(actor: Actor, /) -> bool:
+    """A master user opens every mailbox."""
+    return actor.is_super
+
+
 def roles_to_give(actor: Actor, /) -> tuple[Role, ...]:
     """Roles that *actor* may give to somebody."""
     return _GRANTS[actor.role]
 
 
-def outranks(actor: Actor, /, account: User) -> bool:
-    """A super admin stands above everybody; anybody else above lower roles and beside himself."""
-    return actor.is_super or account.pk == actor.pk or Role(account.role).rank < actor.role.rank
+def is_not_above(actor: Actor, /, account: User) -> bool:
+    """Nobody of a higher role. Who looks after domains of others is a matter of scope: ``within_reach_of``."""
+    return Role(account.role).rank <= actor.role.rank
 
 
 def may_edit_account(actor: Actor, /, account: Account) -> bool:
     """One account that the actor can already see."""
-    return may_manage_accounts(actor) and outranks(actor, account)
+    return may_manage_accounts(actor) and is_not_above(actor, account)
 
 
 def may_delete_account(actor: Actor, /, account: Account) -> bool:
     """As editing, but nobody deletes himself."""
     return may_edit_account(actor, account) and account.pk != actor.pk
-
-
-def may_delete_accounts(actor: Actor, /, accounts: Iterable[Account]) -> bool:
-    """Every one of them."""
-    return all(may_delete_account(actor, account) for account in accounts)

@@ -237,8 +237,13 @@ def _derive_users(sources: _Sources) -> Iterator[MailUser]:
 
 
 def home_of(mailbox: Mailbox) -> str:
-    """Directory of a mailbox below the mail root, in the documented layout."""
-    return f"{mailbox.domain.name}/{mailbox.address}"
+    """Directory of a mailbox below the mail root: the documented one, unless it kept another when it was renamed."""
+    return mailbox.home or documented_home(mailbox.domain.name, mailbox.address)
+
+
+def documented_home(domain_name: str, local_part: str) -> str:
+    """Directory in the documented layout."""
+    return f"{domain_name}/{local_part}"
 
 
 def _derive_senders(sources: _Sources) -> Iterator[MailSender]:

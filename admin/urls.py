@@ -2,18 +2,24 @@
 
 from django.urls import path
 
-from admin.views import accounts, aliases, domains, identities
+from admin.views import accounts, aliases, bulk, domains, forwards, identities, quotas, search
 
 app_name = "admin"
 
 urlpatterns = [
     path("user/", accounts.my_mailbox, name="my_mailbox"),
+    path("user/forward/", forwards.user_forward, name="user_forward"),
     path("admin/domains/", domains.domain_list, name="domain_list"),
     path("admin/domains/new/", domains.domain_create, name="domain_create"),
+    path("admin/domains/bulk/", bulk.domain_bulk, name="domain_bulk"),
     path("admin/domains/<int:pk>/", domains.domain_detail, name="domain_detail"),
     path("admin/domains/<int:pk>/edit/", domains.domain_update, name="domain_update"),
     path("admin/domains/<int:pk>/delete/", domains.domain_delete, name="domain_delete"),
     path("admin/identities/", identities.identity_list, name="identity_list"),
+    path("admin/identities/quotas/", quotas.quota_list, name="quota_list"),
+    path("admin/identities/bulk/", bulk.identity_bulk, name="identity_bulk"),
+    path("search/", search.search, name="search"),
+    path("admin/addresses/", search.address_detail, name="address_detail"),
     path("admin/accounts/new/", accounts.account_create, name="account_create"),
     path("admin/accounts/<int:pk>/", accounts.account_detail, name="account_detail"),
     path("admin/accounts/<int:pk>/edit/", accounts.account_update, name="account_update"),

@@ -5,9 +5,11 @@ from django.utils.translation import gettext_lazy as _
 
 from admin import checks, policies, publication  # noqa: F401  importing the checks registers them
 from admin.models import Alias, Domain, DomainAlias, Mailbox
+from admin.operations.forwards import may_set_own_forward
 from admin.parameters_form import AdministrationParametersForm
-from core import landing, navigation, sessions
+from core import landing, navigation
 from core.models import User
+from core.operations import passwords
 from parameters import tools
 
 
@@ -16,7 +18,7 @@ def wire() -> None:
     for model in (Domain, DomainAlias, Mailbox, Alias):
         reversion.register(model, exclude=("administrators",) if model is Domain else ())
     tools.registry.add("global", AdministrationParametersForm, _("Administration"))
-    sessions.on_new_hash(_publish_hash)
+    passwords.on_new_hash(_publish_hash)
     landing.add(policies.may_see_domains, "admin:domain_list")
     landing.add(lambda _actor: True, "admin:my_mailbox")
     navigation.add(
@@ -29,10 +31,17 @@ def wire() -> None:
             "admin:identity_list",
             "people",
             policies.may_see_identities,
-            under=("/admin/accounts/", "/admin/aliases/"),
+            under=("/admin/accounts/", "/admin/aliases/", "/admin/addresses/"),
         )
     )
-    navigation.add_search("admin:identity_list", policies.may_see_identities)
+    navigation.add(
+        navigation.Entry("", _("Quotas"), "admin:quota_list", "pie-chart", policies.may_see_identities)
+    )
+    navigation.add_search("admin:search", policies.may_see_identities)
+    navigation.add_own_page(navigation.OwnPage(10, _("My mailbox"), "admin:my_mailbox", "mailbox"))
+    navigation.add_own_page(
+        navigation.OwnPage(40, _("Forward"), "admin:user_forward", "forward", may_set_own_forward)
+    )
 
 
 def _publish_hash(user: User) -> None:

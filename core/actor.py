@@ -20,6 +20,7 @@ class Credential(TextChoices):
     SESSION = "session", _("Browser session")
     TOKEN = "token", _("API token")
     COMMAND = "command", _("Command line")
+    RESET_LINK = "reset", _("Reset link")
 
 
 @dataclass(frozen=True, slots=True)

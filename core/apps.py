@@ -9,5 +9,14 @@ class CoreConfig(AppConfig):
     name = "core"
 
     def ready(self) -> None:
-        """Register the system checks."""
-        from core import checks  # noqa: F401, PLC0415  the apps must be loaded; importing registers
+        """Register the system checks and the pages of one's own account."""
+        from django.utils.translation import gettext_lazy as _  # noqa: PLC0415  the apps must be loaded
+
+        from core import checks, navigation  # noqa: F401, PLC0415  importing the checks registers them
+
+        for place, label, url_name, icon in (
+            (20, _("Profile"), "core:user_profile", "person"),
+            (30, _("Password"), "core:user_password", "key"),
+            (60, _("API tokens"), "core:user_token_list", "fingerprint"),
+        ):
+            navigation.add_own_page(navigation.OwnPage(place, label, url_name, icon))

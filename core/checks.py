@@ -7,7 +7,7 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004  Django's name
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
@@ -42,6 +42,49 @@ def development_password_is_gone(**_options: Any) -> Sequence[CheckMessage]:
             "The account “admin” still has the password of a development instance.",
             hint="Change it before the panel is reachable.",
             id="core.E002",
+        )
+    ]
+
+
+@register()
+def mail_leaves_the_panel(**_options: Any) -> Sequence[CheckMessage]:
+    """Outside debug mode, links for a new password have to reach people."""
+    if settings.DEBUG or not settings.EMAIL_BACKEND.endswith("console.EmailBackend"):
+        return []
+    return [
+        Warning(
+            "No mail server is named: the panel cannot send links for a new password.",
+            hint="Set MODOBOA_MAIL_HOST.",
+            id="core.W001",
+        )
+    ]
+
+
+@register(deploy=True)
+def links_are_safe(**_options: Any) -> Sequence[CheckMessage]:
+    """A link for a new password must not travel in the clear."""
+    if settings.SITE_ORIGIN.startswith("https://"):
+        return []
+    return [
+        Warning(
+            "Links in mail do not begin with https://.",
+            hint="Set MODOBOA_SITE_ORIGIN to https:// and the name of the site.",
+            id="core.W002",
+        )
+    ]
+
+
+@register(deploy=True)
+def mail_password_is_safe(**_options: Any) -> Sequence[CheckMessage]:
+    """The panel's own mail password must not travel in the clear to another machine."""
+    is_far = settings.EMAIL_HOST not in {"", "localhost", "127.0.0.1", "::1"}
+    if not (settings.EMAIL_HOST_PASSWORD and is_far) or settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL:
+        return []
+    return [
+        Warning(
+            "The panel sends its mail password to another machine without TLS.",
+            hint="Set MODOBOA_MAIL_TLS to starttls or tls.",
+            id="core.W003",
         )
     ]
 

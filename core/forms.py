@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, time
+from typing import Any, ClassVar, Final
+
 from django import forms
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from core.form_rendering import FieldGroup, PanelForm, PasswordBox, ValueListField, ValueListWidget
+from core.models import Scope, User
+
+_DAYS_END: Final = time(23, 59, 59)
 
 
 class SignInForm(forms.Form):
@@ -29,3 +38,134 @@ class SignInForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
     rememberme = forms.BooleanField(label=_("Stay signed in on this device"), required=False)
+
+
+class CurrentPasswordField(forms.CharField):
+    """The password that the person has; a blank is refused by the operation like a wrong one."""
+
+    widget = PasswordBox
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(strip=False, **kwargs)
+
+    def validate(self, value: object) -> None:
+        """``required`` only marks the label."""
+        del value
+
+
+class ProfileForm(PanelForm):
+    """What a person writes about himself."""
+
+    halves: ClassVar[frozenset[str]] = frozenset({"first_name", "last_name"})
+
+    first_name = forms.CharField(
+        label=_("First name"), required=False, widget=forms.TextInput({"autocomplete": "given-name"})
+    )
+    last_name = forms.CharField(
+        label=_("Last name"), required=False, widget=forms.TextInput({"autocomplete": "family-name"})
+    )
+    phone_number = forms.CharField(
+        label=_("Phone number"),
+        required=False,
+        widget=forms.TextInput({"type": "tel", "autocomplete": "tel"}),
+    )
+    secondary_email = forms.CharField(
+        label=_("Secondary address"),
+        required=False,
+        widget=forms.EmailInput({"autocomplete": "email"}),
+        help_text=_("An address elsewhere. When you forget your password, a link for a new one goes there."),
+    )
+    current_password = CurrentPasswordField(
+        label=_("Current password"),
+        required=False,
+        help_text=_("Only needed for a new secondary address."),
+    )
+
+
+def profile_values(account: User) -> dict[str, str]:
+    """Values that the form begins with."""
+    names = ("first_name", "last_name", "phone_number", "secondary_email")
+    return {name: getattr(account, name) for name in names}
+
+
+class NewPasswordForm(PanelForm):
+    """A new password, twice."""
+
+    # Spaces are part of a password; its length is judged by the operation.
+    password = forms.CharField(label=_("New password"), strip=False, widget=PasswordBox(new=True))
+    repeated = forms.CharField(
+        label=_("New password again"),
+        strip=False,
+        widget=PasswordBox({"autocomplete": "new-password"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """What was typed twice must be the same: a slip of the finger would lock the person out."""
+        given = self.cleaned_data
+        if "password" in given and "repeated" in given and given["password"] != given["repeated"]:
+            message = _("The two new passwords differ. Type the same one twice.")
+            self.add_error("repeated", forms.ValidationError(message, code="passwords_differ"))
+        return given
+
+
+class PasswordForm(NewPasswordForm):
+    """A new password for whoever knows the present one; whether he does is said by the operation."""
+
+    field_order = ("current_password",)
+
+    current_password = CurrentPasswordField(label=_("Current password"))
+
+
+class ResetRequestForm(forms.Form):
+    """Who asks for a new password."""
+
+    username = forms.CharField(
+        label=_("User name or address"),
+        max_length=320,
+        widget=forms.TextInput(
+            {"autocomplete": "username", "autofocus": True, "autocapitalize": "none", "spellcheck": "false"}
+        ),
+    )
+
+
+class TokenForm(PanelForm):
+    """A new API token."""
+
+    more: ClassVar[tuple[FieldGroup, ...]] = (FieldGroup(_("Networks"), "diagram-3", ("networks",)),)
+
+    name = forms.CharField(
+        label=_("Name"),
+        help_text=_("What it is for, for example “nightly report”."),
+        widget=forms.TextInput({"autocomplete": "off"}),
+    )
+    # Any text is a valid value: what does not exist is refused by the operation.
+    scopes = forms.MultipleChoiceField(
+        label=_("It may"), required=False, choices=Scope.choices, widget=forms.CheckboxSelectMultiple
+    )
+    expires_on = forms.DateField(
+        label=_("Last day"),
+        required=False,
+        widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
+        help_text=_("Blank: it works until you revoke it."),
+    )
+    networks = ValueListField(
+        label=_("Works only from"),
+        required=False,
+        widget=ValueListWidget(item=_("Network"), add=_("Add a network")),
+        help_text=_("Addresses, or networks such as 192.0.2.0/24. None: from everywhere."),
+    )
+    current_password = CurrentPasswordField(label=_("Current password"))
+
+    def clean_expires_on(self) -> datetime | None:
+        """The end of the last day, as an instant that exists in UTC too: the calendar ends on both sides."""
+        last_day = self.cleaned_data["expires_on"]
+        try:
+            return last_day and timezone.make_aware(datetime.combine(last_day, _DAYS_END)).astimezone(UTC)
+        except OverflowError as error:
+            message = self.fields["expires_on"].error_messages["invalid"]
+            raise forms.ValidationError(message, code="invalid") from error
+
+    def values(self) -> dict[str, Any]:
+        """What the operation takes."""
+        given = dict(self.cleaned_data)
+        return given | {"expires_at": given.pop("expires_on")}

@@ -29,7 +29,19 @@ class Entry:
     under: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class OwnPage:
+    """One page of "My account", for actors of whom *visible* is true; the lowest *place* comes first."""
+
+    place: int
+    label: _StrOrPromise
+    url_name: str
+    icon: str
+    visible: Callable[[Actor], bool] = lambda _actor: True
+
+
 _entries: list[Entry] = []
+_own_pages: list[OwnPage] = []
 _searches: list[tuple[str, Callable[[Actor], bool]]] = []
 
 
@@ -39,24 +51,35 @@ def add(entry: Entry) -> None:
         _entries.append(entry)
 
 
+def add_own_page(page: OwnPage) -> None:
+    """Put a page into the menu of whoever is signed in, and among the tabs of "My account"."""
+    if page not in _own_pages:
+        _own_pages.append(page)
+        _own_pages.sort(key=lambda each: each.place)
+
+
 def add_search(url_name: str, visible: Callable[[Actor], bool]) -> None:
-    """Offer a list (parameter ``q``) as the search at the top."""
+    """Offer a page (parameter ``q``; for htmx it answers with the options of the dialog) as the search at the top."""
     if (url_name, visible) not in _searches:
         _searches.append((url_name, visible))
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: ``navigation``, ``brand`` and, for whoever is signed in, ``account``."""
+    """Context processor: ``navigation``, ``brand`` and, for whoever is signed in, ``account`` and ``own_pages``."""
     actor: Actor | None = getattr(request, "actor", None)
     facts: dict[str, Any] = {
         "brand": "modoboa",
         "site_host": settings.SITE_HOST,
         "navigation": [],
         "account": None,
+        "own_pages": [],
         "search_url": "",
     }
     if actor is not None:
+        facts["own_pages"] = own_pages = _own(actor, request.path)
         facts["navigation"] = _groups(actor, request.path)
+        if not actor.administers:
+            facts["navigation"].append({"label": _("My account"), "entries": own_pages})
         facts["search_url"] = next((reverse(name) for name, visible in _searches if visible(actor)), "")
         facts["account"] = {
             "name": actor.user.full_name or actor.user.username,
@@ -64,21 +87,35 @@ def context(request: HttpRequest) -> dict[str, Any]:
             "initials": actor.user.initials,
             "role": actor.role.label,
             "is_staff": actor.is_super,
+            "administers": actor.administers,
         }
     return facts
 
 
+def _own(actor: Actor, path: str) -> list[dict[str, Any]]:
+    pages = [(page, reverse(page.url_name)) for page in _own_pages if page.visible(actor)]
+    # "/user/" begins every other address: the longest one that fits is the page.
+    here = max((url for _page, url in pages if path.startswith(url)), key=len, default="")
+    return [
+        {"label": page.label, "url": url, "icon": page.icon, "active": url == here} for page, url in pages
+    ]
+
+
 def _groups(actor: Actor, path: str) -> list[dict[str, Any]]:
+    entries = [(entry, reverse(entry.url_name)) for entry in _entries if entry.visible(actor)]
+    here = max((_match(entry, url, path) for entry, url in entries), default=0)
     groups: dict[str, list[dict[str, Any]]] = {}
-    for entry in _entries:
-        if not entry.visible(actor):
-            continue
-        url = reverse(entry.url_name)
-        active = any(path.startswith(prefix) for prefix in (url, *entry.under))
+    for entry, url in entries:
+        active = here > 0 and _match(entry, url, path) == here
         groups.setdefault(str(entry.group), []).append(
             {"label": entry.label, "url": url, "icon": entry.icon, "active": active}
         )
     return [{"label": label, "entries": entries} for label, entries in groups.items()]
+
+
+def _match(entry: Entry, url: str, path: str) -> int:
+    """Length of the entry's part of the path: a page below another one's belongs to the nearer entry."""
+    return max((len(prefix) for prefix in (url, *entry.under) if path.startswith(prefix)), default=0)
 
 
 SYSTEM = _("System")

@@ -131,7 +131,7 @@ def _write(verb: str, actor: Actor, journal: _Journal) -> None:
 
 def _event(verb: str, actor: Actor, subject: Model, changed: tuple[str, ...]) -> Log:
     """One row of the log. What only changed along with a creation or a deletion is an update of its own."""
-    kind = subject._meta.model_name or ""
+    kind = getattr(subject, "event_kind", None) or subject._meta.model_name or ""
     if changed and not verb.endswith(".update"):
         verb = f"{kind}.update"
     action = verb.rpartition(".")[2]

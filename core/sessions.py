@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Final
 
 from django.contrib.auth import authenticate, login, logout
 from django.db import OperationalError, transaction
 from django.http import HttpRequest
 
+from core import throttling
 from core.actor import Credential
+from core.authentication import canonical_login
 from core.hashing_policy import hash_secret, is_outdated
 from core.middleware import client_address
 from core.models import Log, User
 from core.models.log import Level
+from core.operations.passwords import replace_hash
 from core.passwords import PasswordError
 
-# What has to follow a new hash (the published tables live above the core).
-_listeners: list[Callable[[User], None]] = []
-
-
-def on_new_hash(listener: Callable[[User], None]) -> None:
-    """Call *listener* in the transaction that replaced the hash of an account."""
-    if listener not in _listeners:
-        _listeners.append(listener)
+# No account has a longer name.
+_NAME_COUNTED: Final = 254
 
 
 def sign_in(request: HttpRequest, name: str, password: str, *, stay: bool) -> User | None:
-    """Open a session; None (and a warning in the log) when name and password do not fit."""
+    """Open a session; None (and a warning in the log) when name and password do not fit.
+
+    Raises :class:`core.throttling.Throttled` after too many failures, whatever the password is.
+    """
+    attempt = throttling.begin(
+        throttling.Thing.SIGN_IN, canonical_login(name)[:_NAME_COUNTED], client_address(request)
+    )
     user = authenticate(request, username=name, password=password)
     if not isinstance(user, User):
+        attempt.failed()
         _note(request, Level.WARNING, "failed", name[:100], None)
         return None
+    attempt.succeeded()
     _upgrade_hash(user, password)
     with transaction.atomic():
         login(request, user)
@@ -63,16 +68,6 @@ def _upgrade_hash(user: User, password: str) -> None:
         return  # a deadlock with a change of the account: the next sign-in tries again
 
 
-def replace_hash(user: User, stored: str, hashed: str) -> bool:
-    """Write the new hash of the same password where mail servers read it as well; False when it changed meanwhile."""
-    with transaction.atomic():
-        changed = User.objects.filter(pk=user.pk, password=stored).update(password=hashed) == 1
-        if changed:
-            for listener in _listeners:
-                listener(user)
-    return changed
-
-
 def _note(request: HttpRequest, level: Level, event: str, name: str, user: User | None) -> None:
     shown = "".join(character if character.isprintable() else "?" for character in name)
     words = {
@@ -90,5 +85,6 @@ def _note(request: HttpRequest, level: Level, event: str, name: str, user: User 
         address=client_address(request),
         verb=f"session.{event}",
         kind="session",
+        object_id=user.pk if user else None,
         object_name=shown[:254],
     )

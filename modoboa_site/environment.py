@@ -1,11 +1,15 @@
 """Typed readers of environment variables: the only place that looks at ``os.environ``."""
 
 import os
+import re
+from ipaddress import ip_address
 
 from django.core.exceptions import ImproperlyConfigured
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
+# An address in brackets with or without a port, or an IPv4 address with one; what else there is has none.
+_ENDPOINT = re.compile(r"(?:\[(?P<v6>[^\]]+)\](?::(?P<p6>\d+))?|(?P<v4>[^:]+):(?P<p4>\d+))")
 
 
 def text(name: str, default: str | None = None) -> str:
@@ -49,3 +53,31 @@ def words(name: str, *, default: tuple[str, ...] = ()) -> list[str]:
     if value is None:
         return list(default)
     return value.replace(",", " ").split()
+
+
+def choice(name: str, words: tuple[str, ...], *, default: str) -> str:
+    """One of *words*; anything else is an error."""
+    value = os.environ.get(name, default).strip().lower()
+    if value not in words:
+        msg = f"{name}={value!r} is none of: {', '.join(words)}."
+        raise ImproperlyConfigured(msg)
+    return value
+
+
+def endpoints(name: str, *, default_port: int) -> list[tuple[str, int]]:
+    """IP addresses with or without a port: ``192.0.2.1``, ``192.0.2.1:5353``, ``2001:db8::1``, ``[2001:db8::1]:53``."""
+    return [_endpoint(name, word, default_port) for word in words(name)]
+
+
+def _endpoint(name: str, word: str, default_port: int) -> tuple[str, int]:
+    parts = _ENDPOINT.fullmatch(word)
+    address = (parts["v6"] or parts["v4"]) if parts else word
+    port = int((parts and (parts["p6"] or parts["p4"])) or default_port)
+    try:
+        canonical = str(ip_address(address))
+    except ValueError:
+        canonical = ""
+    if not canonical or not 0 < port < 2**16:
+        msg = f"{name}: {word!r} is neither an IP address nor one with a port."
+        raise ImproperlyConfigured(msg)
+    return canonical, port

@@ -17,6 +17,10 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 DEBUG = env.boolean("MODOBOA_DEBUG", default=False)
 SECRET_KEY = env.text("MODOBOA_SECRET_KEY", "only-for-debug-on-loopback" if DEBUG else None)
 SITE_HOST = env.text("MODOBOA_SITE_HOST", "localhost")
+# What links in mail begin with; never what a visitor's browser calls this site.
+SITE_ORIGIN = env.text(
+    "MODOBOA_SITE_ORIGIN", f"http://{SITE_HOST}:8000" if DEBUG else f"https://{SITE_HOST}"
+).rstrip("/")
 ALLOWED_HOSTS = env.words(
     "MODOBOA_ALLOWED_HOSTS", default=("localhost", "127.0.0.1", "[::1]") if DEBUG else (SITE_HOST,)
 )
@@ -132,9 +136,25 @@ AUTH_PASSWORD_VALIDATORS = [
         "OPTIONS": {"upper": 1, "lower": 1, "digits": 1, "specials": 0},
     },
 ]
+PASSWORD_RESET_TIMEOUT = 3600
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+
+# --- outside worlds -------------------------------------------------------------------------------------------
+
+# The server that takes mail from the panel to people. On a developer's machine it is shown on the console instead.
+EMAIL_HOST = env.text("MODOBOA_MAIL_HOST", "" if DEBUG else "localhost")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
+EMAIL_PORT = env.integer("MODOBOA_MAIL_PORT", default=25)
+EMAIL_HOST_USER = env.text("MODOBOA_MAIL_USER", "")
+EMAIL_HOST_PASSWORD = env.text("MODOBOA_MAIL_PASSWORD", "")
+_mail_tls = env.choice("MODOBOA_MAIL_TLS", ("none", "starttls", "tls"), default="none")
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail_tls == "starttls", _mail_tls == "tls"
+EMAIL_TIMEOUT = 10
+
+# Recursive name servers to ask instead of the system's.
+MODOBOA_DNS_SERVERS = env.endpoints("MODOBOA_DNS_SERVERS", default_port=53)
 
 # --- grammar --------------------------------------------------------------------------------------------------
 

@@ -6,5 +6,6 @@ handler500 = "core.views.server_error"
 
 urlpatterns = [
     path("", include("core.urls")),
+    path("", include("parameters.urls")),
     path("", include("admin.urls")),
 ]

@@ -9,11 +9,15 @@ class ParametersConfig(AppConfig):
     name = "parameters"
 
     def ready(self) -> None:
-        """Declare the tab "General" and hand its hashing policy to the core."""
+        """Declare the tab "General" and hand the core what it needs of it."""
         from django.utils.translation import gettext_lazy as _  # noqa: PLC0415  the apps must be loaded
 
-        from core import hashing_policy  # noqa: PLC0415
+        from core import hashing_policy, mailing, navigation  # noqa: PLC0415
         from parameters import general, tools  # noqa: PLC0415
 
         tools.registry.add("global", general.GeneralParametersForm, _("General"))
         hashing_policy.read_from(general.hashing_policy)
+        mailing.sender_from(general.sender_address)
+        navigation.add_own_page(
+            navigation.OwnPage(50, _("Preferences"), "parameters:user_preferences", "sliders")
+        )

@@ -13,12 +13,14 @@ from asgiref.local import Local
 from django.core.signals import request_finished, request_started
 
 from parameters.forms import AdminParametersForm, UserParametersForm
-from parameters.models import Parameter
+from parameters.models import Parameter, UserParameter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from django.utils.functional import _StrOrPromise
+
+    from core.models import User
 
 Level = Literal["global", "user"]
 _BASES: dict[str, type[AdminParametersForm | UserParametersForm]] = {
@@ -115,6 +117,15 @@ def get_global_parameter(name: str, app: str | None = None, *, raise_exception: 
 def get_global_parameters(app: str) -> dict[str, Any]:
     """All site-wide values of one app."""
     return {name: get_global_parameter(name, app) for name in registry.names("global", app)}
+
+
+def get_user_parameters(user: User, app: str) -> dict[str, Any]:
+    """All values of one app that *user* chose, defaults for the others; one query."""
+    values = {name: registry.default("user", app, name) for name in registry.names("user", app)}
+    if values:
+        chosen = UserParameter.objects.filter(owner=user.pk, app=app, name__in=values)
+        values.update(chosen.values_list("name", "value"))
+    return values
 
 
 def _app_of_caller() -> str:

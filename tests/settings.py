@@ -14,6 +14,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "sessionid", "csrftoken"
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 WHITENOISE_AUTOREFRESH = True
+MODOBOA_DNS_SERVERS = [("127.0.0.1", 9)]  # nobody: a test that asks the DNS brings its own server
 
 _database = DATABASES["default"]
 if _database["ENGINE"].endswith("sqlite3"):

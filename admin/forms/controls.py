@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
@@ -20,6 +20,13 @@ _MB_PER_UNIT: Final = {"": 1, "M": 1, "G": 1024, "T": 1024 * 1024}
 # The French write octets; "i" is the pedant's; the sign and the size are judged by the operation.
 _QUOTA: Final = re.compile(r"(-?[0-9]{1,15})(?:[.,]([0-9]{1,3}))?\s*(?:([MGT])(?:I?[BO])?)?", re.IGNORECASE)
 _SEPARATORS: Final = re.compile(r"[\s,;]+")
+
+
+def wished_address(given: Mapping[str, str], domains: Sequence[str]) -> dict[str, str]:
+    """What a link asks the field ``address`` to begin with: ``?address=info@…`` in an offered domain, or ``?domain=…``."""
+    local, _at_sign, domain = given.get("address", "").rpartition("@")
+    domain = domain or given.get("domain", "")
+    return {"address": f"{local}@{domain}"} if domain in domains and local.isprintable() else {}
 
 
 class QuotaField(forms.CharField):

@@ -11,6 +11,7 @@ from admin.models.domain import Domain
 from admin.models.mailbox import Mailbox
 from core.models import User
 from core.models.user import UserQuerySet
+from core.roles import Role
 
 if TYPE_CHECKING:
     from core.actor import Actor
@@ -36,6 +37,27 @@ class AccountQuerySet(UserQuerySet["Account"]):
             | Q(pk__in=tenants),
             role__in=actor.role.up_to_here(),
         )
+
+    def beyond_reach_of(self, actor: Actor) -> Self:
+        """Accounts on which *actor* never acts: of higher rank, or looking after a domain that he does not see.
+
+        Who could edit the account, divert its mail or write in its name would stand where it stands.
+        """
+        if actor.is_super:
+            return self.none()
+        unseen = Domain.objects.exclude(pk__in=Domain.objects.visible_to(actor).values("pk"))
+        administered = Domain.administrators.through.objects.filter(user_id=OuterRef("pk"))
+        looks_after_others = Q(role__in=[role for role in Role if role.administers]) & (
+            Exists(unseen.filter(owner=OuterRef("pk")))
+            | Exists(administered.filter(domain__in=unseen.values("pk")))
+        )
+        return self.exclude(role__in=actor.role.up_to_here()) | self.filter(looks_after_others).exclude(
+            pk=actor.pk
+        )
+
+    def within_reach_of(self, actor: Actor) -> Self:
+        """Visible accounts that *actor* may edit."""
+        return self.visible_to(actor).exclude(pk__in=self.model.objects.beyond_reach_of(actor).values("pk"))
 
 
 class Account(User):

@@ -10,12 +10,15 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from admin.models.domain import MAX_QUOTA_MB, Domain
+from admin.models.domain import MAX_QUOTA_MB, NAME_LENGTH, Domain
 from core import shapes
 from core.fields import ExactCharField
 
 if TYPE_CHECKING:
     from core.actor import Actor
+
+# `<domain>/<local part>`.
+PATH_LENGTH = NAME_LENGTH + 1 + 64
 
 
 class MailboxQuerySet(models.QuerySet["Mailbox"]):
@@ -37,6 +40,10 @@ class Mailbox(models.Model):
     # Megabytes; 0 = no limit.
     quota = models.BigIntegerField(_("quota"), default=0, db_default=0)
     use_domain_quota = models.BooleanField(_("use the domain's value"), default=False, db_default=False)
+    # Directory below the mail root, where it is not `<domain>/<local part>`: blank after creation, kept by a rename.
+    home = ExactCharField(
+        _("directory"), max_length=PATH_LENGTH, blank=True, default="", db_default="", db_index=True
+    )
     creation = models.DateTimeField(_("created"), default=timezone.now)
     last_modification = models.DateTimeField(_("modified"), default=timezone.now)
 

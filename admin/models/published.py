@@ -6,10 +6,10 @@
 from django.db import models
 
 from admin.models.domain import NAME_LENGTH
+from admin.models.mailbox import PATH_LENGTH
 from core.fields import ExactCharField
 
 ADDRESS_LENGTH = 254
-PATH_LENGTH = NAME_LENGTH + 1 + 64
 
 
 class MailDomain(models.Model):

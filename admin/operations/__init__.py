@@ -1,16 +1,15 @@
 """Every change of domains, accounts and aliases. Import what a door needs from here."""
 
+from admin.operations.account_changes import AccountChange, update_account, update_accounts
 from admin.operations.accounts import (
-    AccountChange,
     AccountSpec,
     MailboxSpec,
     NewAccount,
     create_account,
     create_accounts,
     delete_accounts,
-    update_account,
-    update_accounts,
 )
+from admin.operations.administrators import Appointment, add_administrators, remove_administrators
 from admin.operations.aliases import (
     AliasChange,
     AliasSpec,
@@ -32,17 +31,23 @@ from admin.operations.domains import (
     update_domains,
 )
 from admin.operations.publishing import rebuild_published
+from admin.operations.setting_up import DomainSetup, FirstAdministrator, NewDomain, set_up_domains
 
 __all__ = [
     "AccountChange",
     "AccountSpec",
     "AliasChange",
     "AliasSpec",
+    "Appointment",
     "DomainAliasSpec",
     "DomainChange",
+    "DomainSetup",
     "DomainSpec",
+    "FirstAdministrator",
     "MailboxSpec",
     "NewAccount",
+    "NewDomain",
+    "add_administrators",
     "create_account",
     "create_accounts",
     "create_alias",
@@ -54,6 +59,8 @@ __all__ = [
     "delete_aliases",
     "delete_domains",
     "rebuild_published",
+    "remove_administrators",
+    "set_up_domains",
     "update_account",
     "update_accounts",
     "update_alias",

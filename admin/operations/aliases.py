@@ -79,7 +79,7 @@ def create_aliases(actor: Actor, /, specs: Sequence[AliasSpec]) -> list[Alias]:
     drafts = _canonical_specs(specs, refusals)
     touched = [a for draft in drafts for a in (draft.address, *draft.recipients) if a]
     domains = lock_domains(actor, names=map(_domain_of, touched))
-    local = _LocalAddresses.behind(touched)
+    local = LocalAddresses.behind(touched)
     _check_addresses(drafts, domains, set(local.aliases), refusals)
     mailboxes = set(local.mailboxes)
     above = addresses_above(actor, mailboxes & {draft.address for draft in drafts})
@@ -89,9 +89,9 @@ def create_aliases(actor: Actor, /, specs: Sequence[AliasSpec]) -> list[Alias]:
         _check_details(draft, refusals, position, is_forward=draft.address in mailboxes)
     local.announce(draft.address for draft in drafts)
     for position, draft in enumerate(drafts):
-        _check_recipients(draft.address, draft.recipients, local, mailboxes, refusals, position)
+        check_recipients(draft.address, draft.recipients, local, mailboxes, refusals, position)
     ways = [(position, draft.address, draft.recipients) for position, draft in enumerate(drafts)]
-    _check_loops(ways, local, refusals)
+    check_loops(ways, local, refusals)
     refusals.raise_if_any()
     aliases = Alias.objects.bulk_create(
         Alias(
@@ -104,7 +104,7 @@ def create_aliases(actor: Actor, /, specs: Sequence[AliasSpec]) -> list[Alias]:
         for draft in drafts
     )
     local.learn(aliases)
-    _save_recipients([(a, d.recipients) for a, d in zip(aliases, drafts, strict=True)], local)
+    save_recipients([(a, d.recipients) for a, d in zip(aliases, drafts, strict=True)], local)
     keys = publication.Keys(addresses={alias.address for alias in aliases})
     keys |= link_recipients("target_alias", {alias.address: alias.pk for alias in aliases})
     publication.publish(keys, locked=domains)
@@ -124,14 +124,14 @@ def _canonical_specs(specs: Sequence[AliasSpec], refusals: Refusals) -> list[Ali
         grammatical(canonical_alias_address, spec.address, refusals, position, "address", utf8=utf8)
         for position, spec in enumerate(specs)
     ]
-    recipients = _canonical_recipients(dict(enumerate(spec.recipients for spec in specs)), refusals)
+    recipients = canonical_recipients(dict(enumerate(spec.recipients for spec in specs)), refusals)
     return [
         replace(spec, address=address, recipients=recipients[position])
         for position, (spec, address) in enumerate(zip(specs, addresses, strict=True))
     ]
 
 
-def _canonical_recipients(
+def canonical_recipients(
     batch: Mapping[int, Sequence[str]], refusals: Refusals
 ) -> dict[int, tuple[str, ...]]:
     """Recipients by position, without blanks and repetitions; an address in a domain alias becomes its target's."""
@@ -226,7 +226,7 @@ def _check_details(
 
 
 @dataclass(slots=True)
-class _LocalAddresses:
+class LocalAddresses:
     """Who stands behind addresses in local domains: mailboxes and aliases by address."""
 
     domains: set[str]
@@ -234,7 +234,7 @@ class _LocalAddresses:
     aliases: dict[str, int | None]
 
     @classmethod
-    def behind(cls, addresses: Sequence[str]) -> _LocalAddresses:
+    def behind(cls, addresses: Sequence[str]) -> LocalAddresses:
         """Look all of them up with three queries; an extension does not count."""
         plain = {each for address in addresses for each in (address, without_extension(address))}
         return cls(
@@ -276,14 +276,15 @@ class _LocalAddresses:
         return {}
 
 
-def _check_recipients(
+def check_recipients(
     address: str,
     recipients: Sequence[str],
-    local: _LocalAddresses,
+    local: LocalAddresses,
     forwards: set[str],
     refusals: Refusals,
     position: int,
 ) -> None:
+    """There is one, those in local domains exist, and nothing leads to the address itself but the copy of a forward."""
     if not recipients and not any(r.position == position and r.field == "recipients" for r in refusals):
         refusals.add(position, "recipients", "no_recipient", _("Enter at least one recipient."))
     for recipient in recipients:
@@ -298,8 +299,8 @@ def _check_recipients(
             refusals.add(position, "recipients", "unknown_recipient", message)
 
 
-def _check_loops(
-    ways: Sequence[tuple[int, str, Sequence[str]]], local: _LocalAddresses, refusals: Refusals
+def check_loops(
+    ways: Sequence[tuple[int, str, Sequence[str]]], local: LocalAddresses, refusals: Refusals
 ) -> None:
     """Refuse (position, address, recipients) from which mail comes back to the address.
 
@@ -339,7 +340,8 @@ def _reached(start: str, graph: dict[str, set[str]]) -> set[str]:
     return reached
 
 
-def _save_recipients(batch: Sequence[tuple[Alias, Sequence[str]]], local: _LocalAddresses) -> None:
+def save_recipients(batch: Sequence[tuple[Alias, Sequence[str]]], local: LocalAddresses) -> None:
+    """Add recipients, each linked to the local object that it means."""
     AliasRecipient.objects.bulk_create(
         AliasRecipient(alias=alias, address=recipient, **local.links(recipient, alias_address=alias.address))
         for alias, recipients in batch
@@ -377,7 +379,7 @@ def update_aliases(actor: Actor, /, changes: Sequence[AliasChange]) -> list[Alia
         for position, change in enumerate(changes)
         if not isinstance(change.recipients, Unset)
     }
-    canonical = _canonical_recipients(given, refusals)
+    canonical = canonical_recipients(given, refusals)
     _lock_around([change.alias for change in changes], canonical.values(), actor)
     stored = Alias.objects.visible_to(actor).in_bulk([change.alias.pk for change in changes])
     present: dict[int, dict[str, AliasRecipient]] = {pk: {} for pk in stored}
@@ -404,23 +406,23 @@ def update_aliases(actor: Actor, /, changes: Sequence[AliasChange]) -> list[Alia
             is_forward=alias.address in forwards,
             expiry_is_new="expire_at" in changed[alias.pk],
         )
-    local = _LocalAddresses.behind([r for recipients in canonical.values() for r in recipients])
+    local = LocalAddresses.behind([r for recipients in canonical.values() for r in recipients])
     wanted: dict[int, tuple[str, ...]] = {}
     for position, recipients in canonical.items():
         if (alias := stored.get(changes[position].alias.pk)) is not None:
             wanted[alias.pk] = recipients
-            _check_recipients(alias.address, recipients, local, forwards, refusals, position)
+            check_recipients(alias.address, recipients, local, forwards, refusals, position)
     ways = [
         (position, stored[pk].address, recipients)
         for position, recipients in canonical.items()
         if (pk := changes[position].alias.pk) in stored
     ]
-    _check_loops(ways, local, refusals)
+    check_loops(ways, local, refusals)
     refusals.raise_if_any()
     gone = [row for pk, rs in wanted.items() for address, row in present[pk].items() if address not in rs]
     new = [(stored[pk], [r for r in rs if r not in present[pk]]) for pk, rs in wanted.items()]
     AliasRecipient.objects.filter(pk__in=[row.pk for row in gone]).delete()
-    _save_recipients(new, local)
+    save_recipients(new, local)
     for pk in {row.alias_id for row in gone} | {alias.pk for alias, recipients in new if recipients}:
         changed[pk].append("recipients")
     altered = [stored[pk] for pk, names in changed.items() if names]

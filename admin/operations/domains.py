@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy
 
 from admin import policies, publication
 from admin.models import (
@@ -25,21 +25,28 @@ from admin.models import (
     Mailbox,
     SenderAddress,
 )
+from admin.operations.accounts import remove_accounts, remove_mailboxes
 from admin.operations.aliases import remove_aliases
+from admin.operations.authorized_mx import Objection, unauthorized
 from admin.operations.ground import (
     UNSET,
     Unset,
     check_quota,
+    check_seen,
     duplicates,
     grammatical,
     lock_domains,
+    out_of_reach,
     refuse_unknown_domain,
     within,
 )
+from admin.operations.renaming import carry_domain_name, logins_taken_under
 from admin.reserved_names import is_reserved
-from core.addresses import canonical_domain, display_domain, split_address
+from core.addresses import AddressError, canonical_domain, display_domain, split_address
 from core.operation import operation, record
 from core.refusals import Refusals
+from core.roles import Role
+from parameters.tools import get_global_parameter
 
 if TYPE_CHECKING:
     from core.actor import Actor
@@ -71,29 +78,45 @@ class DomainAliasSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainChange:
-    """New values of a domain; what is UNSET stays. *aliases* replaces the list of further names."""
+    """New values of a domain; what is UNSET stays. *aliases* replaces the list of further names.
+
+    With *keep_old_name* a renamed domain keeps its old name as an alias. *seen* is the last event about the domain that
+    the caller knows (None: he does not ask to be told of changes meanwhile).
+    """
 
     domain: Domain
+    name: str | Unset = UNSET
+    keep_old_name: bool = False
     quota: int | Unset = UNSET
     default_mailbox_quota: int | Unset = UNSET
     enabled: bool | Unset = UNSET
     enable_dns_checks: bool | Unset = UNSET
     aliases: tuple[str, ...] | Unset = UNSET
+    seen: int | None = None
 
 
 # --- create ----------------------------------------------------------------------------------------------------
 
 
-@operation("domain.create", allow=policies.may_manage_domains)
 def create_domains(actor: Actor, /, specs: Sequence[DomainSpec]) -> list[Domain]:
     """New domains, owned by the actor, with their aliases.
 
     Codes: those of the grammar, ``name_taken``, ``repeated``, ``reserved_name``, ``quota_out_of_range``,
-    ``default_quota_too_big``, ``recipients_there``, ``too_many``.
+    ``default_quota_too_big``, ``recipients_there``, ``too_many``, ``mx_not_authorized``, ``mx_missing``,
+    ``mx_unknown``.
     """
+    names = [name for spec in specs for name in (spec.name, *spec.aliases)]
+    return create_checked_domains(actor, specs, unauthorized(actor, names))
+
+
+@operation("domain.create", allow=policies.may_manage_domains)
+def create_checked_domains(
+    actor: Actor, /, specs: Sequence[DomainSpec], objections: Mapping[str, Objection]
+) -> list[Domain]:
+    """As :func:`create_domains`, when the DNS has been asked already."""
     refusals = Refusals()
     drafts = [_canonical_spec(spec, position, refusals) for position, spec in enumerate(specs)]
-    _check_names(actor, [(d.name, *d.aliases) for d in drafts], refusals)
+    _check_names(actor, [(d.name, *d.aliases) for d in drafts], objections, refusals)
     further = [(position, "aliases", name) for position, d in enumerate(drafts) for name in d.aliases]
     _check_recipients_there(further, refusals)
     for position, draft in enumerate(drafts):
@@ -132,9 +155,15 @@ def create_domain(actor: Actor, /, **values: Any) -> Domain:
     return create_domains(actor, [DomainSpec(**values)])[0]
 
 
-@operation("domain_alias.create", allow=policies.may_manage_domains)
 def create_domain_aliases(actor: Actor, /, specs: Sequence[DomainAliasSpec]) -> list[DomainAlias]:
-    """Further names for existing domains. Codes: the grammar's, ``name_taken``, ``repeated``, ``unknown_domain``."""
+    """Further names for existing domains. Codes: as for domains, and ``unknown_domain``."""
+    return _create_domain_aliases(actor, specs, unauthorized(actor, [spec.name for spec in specs]))
+
+
+@operation("domain_alias.create", allow=policies.may_manage_domains)
+def _create_domain_aliases(
+    actor: Actor, /, specs: Sequence[DomainAliasSpec], objections: Mapping[str, Objection]
+) -> list[DomainAlias]:
     refusals = Refusals()
     drafts = [
         replace(
@@ -148,7 +177,7 @@ def create_domain_aliases(actor: Actor, /, specs: Sequence[DomainAliasSpec]) -> 
     for position, draft in enumerate(drafts):
         if draft.target and draft.target not in domains:
             refuse_unknown_domain(refusals, position, "target", draft.target)
-    _check_names(actor, [(draft.name,) for draft in drafts], refusals)
+    _check_names(actor, [(draft.name,) for draft in drafts], objections, refusals)
     _check_recipients_there(
         [(position, "name", draft.name) for position, draft in enumerate(drafts)], refusals
     )
@@ -179,7 +208,12 @@ def _canonical_aliases(names: Sequence[str], position: int, refusals: Refusals) 
     return tuple(dict.fromkeys(name for name in canonical if name))
 
 
-def _check_names(actor: Actor, batch: Sequence[tuple[str, ...]], refusals: Refusals) -> None:
+def _check_names(
+    actor: Actor,
+    batch: Sequence[tuple[str, ...]],
+    objections: Mapping[str, Objection],
+    refusals: Refusals,
+) -> None:
     """One name space: the first name of each entry goes to the field ``name``, the others to ``aliases``."""
     every = [name for names in batch for name in names if name]
     repeated = duplicates(every)
@@ -201,6 +235,8 @@ def _check_names(actor: Actor, batch: Sequence[tuple[str, ...]], refusals: Refus
                     "“%(name)s” cannot be added by yourself; ask the administrator of this server."
                 ) % {"name": display_domain(name)}
                 refusals.add(position, field, "reserved_name", message)
+            elif name in objections:
+                refusals.add(position, field, objections[name].code, objections[name].message)
 
 
 def _check_recipients_there(asked: Iterable[tuple[int, str, str]], refusals: Refusals) -> None:
@@ -282,26 +318,63 @@ class _Draft:
     changed: list[str]
     present: dict[str, DomainAlias]
     aliases: tuple[str, ...] | None
+    old_name: str = ""
+    keeps_old_name: bool = False
+
+    @property
+    def is_renamed(self) -> bool:
+        """The domain gets another name."""
+        return bool(self.old_name)
+
+    @property
+    def claimed(self) -> str:
+        """The new name, unless the domain has it as an alias already."""
+        return self.domain.name if self.is_renamed and self.domain.name not in self.present else ""
 
     @property
     def new_aliases(self) -> list[str]:
         """Names to add."""
-        return [name for name in self.aliases or () if name not in self.present]
+        own = [self.old_name] if self.keeps_old_name else []
+        names = {self.domain.name, self.old_name} if self.is_renamed else set()
+        asked = [name for name in self.aliases or () if name not in self.present and name not in names]
+        return own + asked
 
     @property
     def lost_aliases(self) -> list[DomainAlias]:
         """Aliases to remove."""
-        if self.aliases is None:
-            return []
-        return [alias for name, alias in self.present.items() if name not in self.aliases]
+        wanted = self.present.keys() if self.aliases is None else set(self.aliases)
+        return [a for name, a in self.present.items() if name not in wanted or name == self.domain.name]
 
 
-@operation("domain.update", allow=policies.may_manage_domains)
 def update_domains(actor: Actor, /, changes: Sequence[DomainChange]) -> list[Domain]:
     """Change domains. A new default mailbox quota reaches every mailbox that uses it.
 
-    Codes: as for creation, and ``gone`` for a domain that was deleted meanwhile.
+    A new name carries everything under the old one with it: addresses, logins, recipients, usage, sender addresses.
+    Codes: as for creation, ``gone`` for a domain that was deleted meanwhile, ``logins_there``, ``changed_meanwhile``.
     """
+    asked = {
+        name
+        for change in changes
+        for name in (change.name, *(() if isinstance(change.aliases, Unset) else change.aliases))
+        if not isinstance(name, Unset)
+    }
+    return _update_domains(actor, changes, unauthorized(actor, _unknown(asked)))
+
+
+def _unknown(asked: Iterable[str]) -> list[str]:
+    """Names that are not here yet, in canonical form; the grammar has its say later."""
+    names = set()
+    for text in asked:
+        with suppress(AddressError):
+            names.add(canonical_domain(text))
+    known = DomainName.objects.filter(name__in=names).values_list("name", flat=True) if names else ()
+    return sorted(names.difference(known))
+
+
+@operation("domain.update", allow=policies.may_manage_domains)
+def _update_domains(
+    actor: Actor, /, changes: Sequence[DomainChange], objections: Mapping[str, Objection]
+) -> list[Domain]:
     refusals = Refusals()
     locked = {d.pk: d for d in lock_domains(actor, ids=[c.domain.pk for c in changes]).values()}
     present: dict[int, dict[str, DomainAlias]] = {pk: {} for pk in locked}
@@ -315,11 +388,18 @@ def update_domains(actor: Actor, /, changes: Sequence[DomainChange]) -> list[Dom
             refusals.add(position, "", "gone", _("This domain does not exist any more."))
             continue
         domain = locked[change.domain.pk]
-        drafts.append(_draft_change(change, domain, present[domain.pk], position, refusals))
-        new_names[position] = ("", *drafts[-1].new_aliases)
-    _check_names(actor, new_names, refusals)
-    further = [(position, "aliases", name) for position, names in enumerate(new_names) for name in names]
-    _check_recipients_there(further, refusals)
+        draft = _draft_change(change, domain, present[domain.pk], position, refusals)
+        drafts.append(draft)
+        new_names[position] = (draft.claimed, *(name for name in draft.new_aliases if name != draft.old_name))
+        if draft.is_renamed and logins_taken_under(draft.old_name, domain.name):
+            message = _(
+                "Somebody signs in with a name under “%(name)s” that would be given twice. Rename the account first."
+            )
+            refusals.add(position, "name", "logins_there", message % {"name": display_domain(domain.name)})
+    check_seen("domain", {p: (c.domain.pk, c.seen) for p, c in enumerate(changes)}, refusals)
+    _check_names(actor, new_names, objections, refusals)
+    named = [(position, *each) for position, names in enumerate(new_names) for each in _named_fields(names)]
+    _check_recipients_there(named, refusals)
     refusals.raise_if_any()
     _apply(drafts)
     return [draft.domain for draft in drafts]
@@ -347,23 +427,34 @@ def _draft_change(
     aliases = None
     if not isinstance(change.aliases, Unset):
         aliases = _canonical_aliases(change.aliases, position, refusals)
-    return _Draft(domain, changed, present, aliases)
+    draft = _Draft(domain, changed, present, aliases)
+    if not isinstance(change.name, Unset):
+        name = grammatical(canonical_domain, change.name, refusals, position, "name")
+        if name and name != domain.name:
+            draft.keeps_old_name = change.keep_old_name or domain.name in (aliases or ())
+            draft.old_name, domain.name = domain.name, name
+            changed.append("name")
+    return draft
 
 
 def _apply(drafts: Sequence[_Draft]) -> None:
     """Write the checked changes and publish what they touch."""
+    renamed = [draft for draft in drafts if draft.is_renamed]
+    keys = publication.keys_of_domains([draft.domain.pk for draft in renamed])
+    lost = [alias for draft in drafts for alias in draft.lost_aliases]
+    _remove_domain_aliases(lost)
+    keys |= _rename(renamed)
     new = _save_domain_aliases(
         [DomainAlias(name=name, target=draft.domain) for draft in drafts for name in draft.new_aliases]
     )
-    lost = [alias for draft in drafts for alias in draft.lost_aliases]
-    _remove_domain_aliases(lost)
     for draft in drafts:
         draft.changed += ["aliases"] if draft.new_aliases or draft.lost_aliases else []
     altered = [draft for draft in drafts if draft.changed]
     for draft in altered:
         draft.domain.last_modification = timezone.now()
-    Domain.objects.bulk_update([draft.domain for draft in altered], [*_PLAIN_FIELDS, "last_modification"])
-    keys = publication.keys_of_names(alias.name for alias in (*new, *lost))
+    columns = [*_PLAIN_FIELDS, "name", "last_modification"]
+    Domain.objects.bulk_update([draft.domain for draft in altered], columns)
+    keys |= publication.keys_of_names(alias.name for alias in (*new, *lost))
     keys |= _drop_foreign_senders({alias.name: alias.target_id for alias in new})
     keys |= _follow_defaults([d.domain.pk for d in altered if "default_mailbox_quota" in d.changed])
     if switched := [draft.domain.pk for draft in altered if "enabled" in draft.changed]:
@@ -371,6 +462,16 @@ def _apply(drafts: Sequence[_Draft]) -> None:
     publication.publish(keys)
     for draft in altered:
         record(draft.domain, changed=draft.changed)
+
+
+def _rename(drafts: Sequence[_Draft]) -> publication.Keys:
+    """Give the domains their new names, with everything that lies under the old ones; keys of what is there now."""
+    keys = _drop_foreign_senders({draft.domain.name: draft.domain.pk for draft in drafts})
+    for draft in drafts:
+        carry_domain_name(draft.domain, draft.old_name, draft.domain.name)
+        DomainName.objects.filter(domain=draft.domain).update(name=draft.domain.name)
+        Domain.objects.filter(pk=draft.domain.pk).update(name=draft.domain.name)
+    return keys | publication.keys_of_domains([draft.domain.pk for draft in drafts])
 
 
 def _follow_defaults(ids: Sequence[int]) -> publication.Keys:
@@ -394,30 +495,24 @@ def _remove_domain_aliases(aliases: Sequence[DomainAlias]) -> None:
 
 
 @operation("domain.delete", allow=policies.may_manage_domains)
-def delete_domains(actor: Actor, /, domains: Sequence[Domain]) -> None:
-    """Delete domains and their aliases.
+def delete_domains(actor: Actor, /, domains: Sequence[Domain], *, keep_directories: bool = False) -> None:
+    """Delete domains with all that is in them: aliases, mailboxes, and the accounts of simple users.
 
-    A domain with mailboxes is refused (``has_mailboxes``): deleting people is a decision of its own. Aliases of
-    the domain go with it, also as recipients of aliases elsewhere. Other code: ``gone``.
+    Accounts of administrators stay without their mailbox, unless the parameter ``auto_account_removal`` is on. Aliases
+    elsewhere lose their recipients here. Mail directories go to the trash if the panel handles them, unless they are
+    to be kept. Codes: ``gone``, ``own_mailbox``, ``above_you``.
     """
     refusals = Refusals()
     locked = {d.pk: d for d in lock_domains(actor, ids=[domain.pk for domain in domains]).values()}
-    counts = dict(_mailbox_counts(list(locked)))
-    for position, domain in enumerate(domains):
-        if domain.pk not in locked:
-            refusals.add(position, "", "gone", _("This domain does not exist any more."))
-        elif count := counts.get(domain.pk, 0):
-            message = ngettext_lazy(
-                "%(count)d mailbox is in this domain. Delete its account first.",
-                "%(count)d mailboxes are in this domain. Delete their accounts first.",
-                count,
-            ) % {"count": count}
-            refusals.add(position, "", "has_mailboxes", message)
+    boxes = list(Mailbox.objects.filter(domain__in=locked).select_related("user", "domain"))
+    _check_deletion(actor, domains, locked, boxes, refusals)
     refusals.raise_if_any()
     ids = list(locked)
     keys = publication.keys_of_domains(ids)
     keys |= remove_aliases(list(Alias.objects.filter(domain__in=ids).values_list("pk", flat=True)))
+    keys |= remove_mailboxes(boxes, keep_directories=keep_directories)
     keys |= _drop_foreign_senders(dict.fromkeys(keys.names))
+    _remove_people(actor, boxes)
     _remove_domain_aliases(list(DomainAlias.objects.filter(target__in=ids)))
     DomainName.objects.filter(domain__in=ids).delete()
     for domain in locked.values():
@@ -426,6 +521,35 @@ def delete_domains(actor: Actor, /, domains: Sequence[Domain]) -> None:
     publication.publish(keys)
 
 
-def _mailbox_counts(ids: list[int]) -> list[tuple[int, int]]:
-    rows = Mailbox.objects.filter(domain__in=ids).values("domain_id").order_by().annotate(number=Count("pk"))
-    return [(row["domain_id"], row["number"]) for row in rows]
+def _check_deletion(
+    actor: Actor,
+    domains: Sequence[Domain],
+    locked: Mapping[int, Domain],
+    boxes: Sequence[Mailbox],
+    refusals: Refusals,
+) -> None:
+    """Nobody loses his own mailbox this way, nor does anybody whom the actor cannot edit."""
+    beyond = out_of_reach(actor, (box.user_id for box in boxes))
+    own = {box.domain_id for box in boxes if box.user_id == actor.pk}
+    protected = {box.domain_id for box in boxes if box.user_id in beyond}
+    for position, domain in enumerate(domains):
+        shown = {"name": display_domain(domain.name)}
+        if domain.pk not in locked:
+            refusals.add(position, "", "gone", _("This domain does not exist any more."))
+        elif domain.pk in own:
+            message = _("Your own mailbox is in “%(name)s”. Ask another administrator.")
+            refusals.add(position, "", "own_mailbox", message % shown)
+        elif domain.pk in protected:
+            message = _("In “%(name)s” is the mailbox of an account that is not yours to administer.")
+            refusals.add(position, "", "above_you", message % shown)
+
+
+def _remove_people(actor: Actor, boxes: Sequence[Mailbox]) -> None:
+    """Accounts that end with their mailboxes; the others lose the address."""
+    everybody = bool(get_global_parameter("auto_account_removal", "admin"))
+    ending = [box.user_id for box in boxes if everybody or box.user.role == Role.SIMPLE_USER]
+    staying = {box.user_id for box in boxes}.difference(ending)
+    Account.objects.filter(pk__in=staying).update(email="")
+    for account in Account.objects.filter(pk__in=staying):
+        record(account, changed=["email"])
+    remove_accounts(actor, Account.objects.in_bulk(ending))

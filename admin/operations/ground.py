@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -10,10 +10,11 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from admin.models import Domain, DomainName, Mailbox
+from admin.models import Account, Domain, DomainName
 from admin.models.domain import MAX_QUOTA_MB
 from core.addresses import AddressError
-from core.roles import Role
+from core.models import Log
+from core.refusals import WHOLE_OBJECT
 
 if TYPE_CHECKING:
     from core.actor import Actor
@@ -55,22 +56,46 @@ def foreign_names(actor: Actor, names: Iterable[str]) -> set[str]:
     return set(taken.exclude(his_own).values_list("name", flat=True))
 
 
-def addresses_above(actor: Actor, addresses: Iterable[str]) -> set[str]:
-    """Those of *addresses* that are mailboxes of accounts which *actor* does not outrank, himself excepted.
+def out_of_reach(actor: Actor, accounts: Iterable[int]) -> set[int]:
+    """Those of *accounts* (ids) that *actor* does not see, or may not act on."""
+    wanted = set(accounts)
+    if actor.is_super or not wanted:
+        return set()
+    within = Account.objects.within_reach_of(actor).filter(pk__in=wanted)
+    return wanted.difference(within.values_list("pk", flat=True))
 
-    Who could divert their mail or write in their name would stand above them.
+
+def addresses_above(actor: Actor, addresses: Iterable[str]) -> set[str]:
+    """Those of *addresses* that are mailboxes of accounts on which *actor* never acts.
+
+    Who could divert their mail or write in their name would stand where they stand.
     """
     wanted = set(addresses)
     if actor.is_super or not wanted:
         return set()
-    below = [role for role in Role if role.rank < actor.role.rank]
-    mailboxes = Mailbox.objects.filter(user__email__in=wanted).exclude(user=actor.pk)
-    return set(mailboxes.exclude(user__role__in=below).values_list("user__email", flat=True))
+    above = Account.objects.beyond_reach_of(actor).filter(email__in=wanted)
+    return set(above.values_list("email", flat=True))
+
+
+def check_seen(kind: str, seen: Mapping[int, tuple[int, int | None]], refusals: Refusals) -> None:
+    """Refuse what changed since the caller looked at it. *seen*: position → (id, last event that he knew, or None).
+
+    The rows are locked, so events of one object come in the order of their numbers. None asks for no check.
+    """
+    asked = {pk: (position, known) for position, (pk, known) in seen.items() if known is not None}
+    if not asked:
+        return
+    oldest = min(known for _position, known in asked.values())
+    newer = Log.objects.filter(kind=kind, object_id__in=asked, pk__gt=oldest).order_by("pk")
+    newest = {row.object_id: row for row in newer if row.pk > asked[row.object_id or 0][1]}
+    for pk, row in newest.items():
+        message = _("%(name)s changed this at the same time. Look at it again and repeat your change.")
+        refusals.add(asked[pk or 0][0], WHOLE_OBJECT, "changed_meanwhile", message % {"name": row.actor_name})
 
 
 def refuse_above(refusals: Refusals, position: int, field: str, address: str) -> None:
     """The mailbox belongs to an equal or to somebody above."""
-    message = _("“%(address)s” is the mailbox of an account that you do not administer.")
+    message = _("“%(address)s” is the mailbox of an account that is not yours to administer.")
     refusals.add(position, field, "above_you", message % {"address": address})
 
 

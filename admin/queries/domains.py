@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
 
 from django.db.models import OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
@@ -18,7 +19,7 @@ from django.utils.translation import ngettext
 from admin.models import Account, Alias, Domain, DomainAlias, Mailbox
 from admin.queries import identities
 from admin.queries.events import Event, recent_events
-from admin.queries.listing import Listing, chip, chosen_order, page_at, rows_on
+from admin.queries.listing import Filter, Listing, chip, chosen_order, page_at, rows_on
 from admin.queries.searching import containing, search_text
 from admin.queries.usage import counted, used_in_domain
 from core.roles import Role
@@ -53,6 +54,16 @@ class DomainRow:
         """Further names of the domain."""
         return len(self.aliases)
 
+    @property
+    def key(self) -> str:
+        """What a selection calls it."""
+        return f"domain:{self.pk}"
+
+    @property
+    def identities_url(self) -> str:
+        """The accounts and aliases in it."""
+        return f"{reverse('admin:identity_list')}?{urlencode({'domain': self.name})}"
+
 
 @dataclass(frozen=True, slots=True)
 class Administrator:
@@ -83,16 +94,27 @@ def domain_list(actor: Actor, given: Mapping[str, str]) -> Listing[DomainRow]:
     The orders by numbers count for every visible domain; the others read the domains only. There is no order by
     storage: adding up the usage of all mailboxes takes seconds at a million.
     """
-    query = search_text(given.get("q", ""))
-    status = chip("status", _("Status"), [("enabled", _("Enabled")), ("disabled", _("Disabled"))], given)
-    found = Domain.objects.visible_to(actor).filter(_named(query))
-    if status.value:
-        found = found.filter(enabled=status.value == "enabled")
+    query, status = search_text(given.get("q", "")), _status_filter(given)
+    found = _found(actor, status, query)
     sort, order = chosen_order(given.get("sort", ""), _SORTS, "name")
     page = page_at(given.get("page", ""), found.count())
     domains = rows_on(page, _sortable(found, order), order)
     facts = partial(_facts, actor, page.total)
     return Listing(_rows(domains), page, query, [status], sort, facts)
+
+
+def matching(actor: Actor, given: Mapping[str, str]) -> QuerySet[Domain]:
+    """Domains on all pages of the list that *given* describes."""
+    return _found(actor, _status_filter(given), search_text(given.get("q", "")))
+
+
+def _found(actor: Actor, status: Filter, query: str) -> QuerySet[Domain]:
+    found = Domain.objects.visible_to(actor).filter(_named(query))
+    return found.filter(enabled=status.value == "enabled") if status.value else found
+
+
+def _status_filter(given: Mapping[str, str]) -> Filter:
+    return chip("status", _("Status"), [("enabled", _("Enabled")), ("disabled", _("Disabled"))], given)
 
 
 def _named(query: str) -> Q:

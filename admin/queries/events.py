@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Final
 
+from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -13,7 +17,13 @@ from django.utils.translation import gettext_lazy as _
 from core.models import Log
 
 _SHOWN: Final = 10
-_WORDS: Final = {"create": _("Created"), "delete": _("Deleted"), "update": _("Changed")}
+_WORDS: Final = {
+    "create": _("Created"),
+    "delete": _("Deleted"),
+    "update": _("Changed"),
+    "link": _("Reset link sent"),
+    "reset": _("Password reset by link"),
+}
 _FIELDS: Final[dict[str, str | Promise]] = {
     "administers": _("administered domains"),
     "aliases": _("domain aliases"),
@@ -47,7 +57,15 @@ class Event:
 
 def recent_events(kind: str, object_id: int) -> list[Event]:
     """The newest events of one object, newest first."""
-    rows = Log.objects.filter(kind=kind, object_id=object_id).order_by("-date_created", "-pk")[:_SHOWN]
+    return recent_events_of([(kind, object_id)])
+
+
+def recent_events_of(objects: Sequence[tuple[str, int]]) -> list[Event]:
+    """The newest events of several objects, given by kind and id, in one statement."""
+    if not objects:
+        return []
+    wanted = reduce(or_, (Q(kind=kind, object_id=object_id) for kind, object_id in objects))
+    rows = Log.objects.filter(wanted).order_by("-date_created", "-pk")[:_SHOWN]
     return [Event(_text(row), row.actor_name, row.date_created) for row in rows]
 
 

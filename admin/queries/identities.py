@@ -76,6 +76,11 @@ class IdentityRow:
     quota: int = 0
     last_login: datetime | None = None
 
+    @property
+    def key(self) -> str:
+        """What a selection calls it."""
+        return f"{self.kind}:{self.pk}"
+
 
 # --- list ------------------------------------------------------------------------------------------------------
 
@@ -92,16 +97,24 @@ def identity_list(actor: Actor, given: Mapping[str, str]) -> Listing[IdentityRow
 
     The orders by name and by storage sort everything found; the others follow indexes.
     """
-    query = search_text(given.get("q", ""))
-    filters = _filters(actor, given)
-    chosen = {one.name: one.value for one in filters}
-    accounts, aliases = _accounts(actor, chosen, query), _aliases(actor, chosen, query)
+    query, filters = search_text(given.get("q", "")), _filters(actor, given)
+    accounts, aliases = _found(actor, filters, query)
     sort, order = chosen_order(given.get("sort", ""), _SORTS, "address")
     counts = accounts.count(), aliases.count()
     page = page_at(given.get("page", ""), sum(counts))
     both = _in_one_order(accounts, aliases, sort.removeprefix("-"))
     rows = _rows(actor, [(kind, pk) for _key, kind, pk, *_second in rows_on(page, both, order)])
     return Listing(rows, page, query, filters, sort, partial(_facts, *counts))
+
+
+def matching(actor: Actor, given: Mapping[str, str]) -> tuple[QuerySet[Account], QuerySet[Alias]]:
+    """Accounts and aliases on all pages of the list that *given* describes."""
+    return _found(actor, _filters(actor, given), search_text(given.get("q", "")))
+
+
+def _found(actor: Actor, filters: Sequence[Filter], query: str) -> tuple[QuerySet[Account], QuerySet[Alias]]:
+    chosen = {one.name: one.value for one in filters}
+    return _accounts(actor, chosen, query), _aliases(actor, chosen, query)
 
 
 def _filters(actor: Actor, given: Mapping[str, str]) -> list[Filter]:
@@ -117,11 +130,11 @@ def _filters(actor: Actor, given: Mapping[str, str]) -> list[Filter]:
         chip("kind", _("Kind"), kinds, given),
         chip("role", _("Role"), roles, given),
         chip("status", _("Status"), states, given),
-        _domain_filter(actor, given),
+        domain_filter(actor, given),
     ]
 
 
-def _domain_filter(actor: Actor, given: Mapping[str, str]) -> Filter:
+def domain_filter(actor: Actor, given: Mapping[str, str]) -> Filter:
     """The first domains to choose from; any other one can stand in the URL (links from its page lead here)."""
     names = list(
         Domain.objects.visible_to(actor).order_by("name").values_list("name", flat=True)[:_DOMAINS_OFFERED]
@@ -132,7 +145,7 @@ def _domain_filter(actor: Actor, given: Mapping[str, str]) -> Filter:
     return chip("domain", _("Domain"), options, {"domain": wanted})
 
 
-def _accounts(actor: Actor, chosen: Mapping[str, str], query: str) -> QuerySet[Any]:
+def _accounts(actor: Actor, chosen: Mapping[str, str], query: str) -> QuerySet[Account]:
     if chosen["kind"] not in {"", "account"}:
         return Account.objects.none()
     found = Account.objects.visible_to(actor)

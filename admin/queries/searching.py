@@ -11,6 +11,8 @@ from django.db.models import Q
 
 _MOST_CHARACTERS = 254
 _MOST_WORDS = 5
+# No address holds it, and nothing sorts behind it.
+_LAST = "\U0010ffff"
 
 
 def search_text(typed: str) -> str:
@@ -31,6 +33,36 @@ def _one_word(word: str, exact: tuple[str, ...], loose: tuple[str, ...]) -> Q:
     forms = {unicodedata.normalize("NFC", word).lower(), a_labels(word)}
     conditions = [Q((f"{column}__contains", form)) for column in exact for form in sorted(forms)]
     return reduce(or_, conditions + [Q((f"{column}__icontains", word)) for column in loose])
+
+
+def beginning_with(column: str, *beginnings: str) -> Q:
+    """The column, which compares byte for byte, begins with one of the texts.
+
+    Written as a range: every engine answers it from an index. LIKE reads the whole table on SQLite, and on PostgreSQL
+    where the pattern is not known when the query is planned.
+    """
+    ranges = (Q((f"{column}__gte", text), (f"{column}__lt", text + _LAST)) for text in beginnings)
+    return reduce(or_, ranges)
+
+
+def pasted_address(typed: str) -> str:
+    """What is left of ``Jo <jo@example.org>`` and ``mailto:jo@example.org``; other text is returned as it is."""
+    if typed.endswith(">") and "<" in typed:
+        typed = typed.rpartition("<")[2].removesuffix(">")
+    return typed.strip().removeprefix("mailto:")
+
+
+def domain_beginnings(text: str) -> list[str]:
+    """Beginnings of canonical names for the beginning of a name: ``büch`` may become ``xn--bch…``.
+
+    An A-label shows the ASCII characters of its label first, so half a label narrows down where to look; what is found
+    has still to be compared with the text.
+    """
+    before, dot, last = text.rpartition(".")
+    if last.isascii():
+        return [a_labels(text)]
+    ascii_part = "".join(character for character in last if character.isascii())
+    return sorted({a_labels(text), f"{a_labels(before)}{dot}xn--{ascii_part}"})
 
 
 def a_labels(text: str) -> str:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from admin import policies
 from admin.forms.accounts import AccountCreateForm, AccountUpdateForm, account_values
-from admin.forms.controls import MENU_LIMIT
+from admin.forms.controls import MENU_LIMIT, wished_address
 from admin.forms.deletion import DeletionForm
 from admin.models import Account
 from admin.operations import create_account, delete_accounts, update_account
@@ -71,7 +71,7 @@ def account_detail(request: AuthedRequest, pk: int) -> HttpResponse:
 def account_create(request: AuthedRequest) -> HttpResponse:
     """Show and accept the form "New account"."""
     domains = names_to_choose(request.actor, MENU_LIMIT)
-    initial = {"address": f"@{request.GET['domain']}"} if request.GET.get("domain") in domains else {}
+    initial = wished_address(request.GET, domains)
     roles = policies.roles_to_give(request.actor)
     form = AccountCreateForm(posted(request), initial=initial, roles=roles, domains=domains)
     if form.is_valid():

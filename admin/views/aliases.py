@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from admin import policies
 from admin.forms.aliases import AliasCreateForm, AliasUpdateForm, alias_values
-from admin.forms.controls import MENU_LIMIT
+from admin.forms.controls import MENU_LIMIT, wished_address
 from admin.forms.deletion import DeletionForm
 from admin.models import Alias
 from admin.operations import create_alias, delete_aliases, update_alias
@@ -95,11 +95,8 @@ def alias_delete(request: AuthedRequest, pk: int) -> HttpResponse:
 
 
 def _wishes(request: AuthedRequest, domains: list[str]) -> dict[str, Any]:
-    """What a link to the form asks for: ``?domain=`` and ``?recipient=``."""
-    wishes: dict[str, Any] = {"recipients": request.GET.getlist("recipient")}
-    if request.GET.get("domain") in domains:
-        wishes["address"] = f"@{request.GET['domain']}"
-    return wishes
+    """What a link to the form asks for: ``?domain=`` or ``?address=``, and ``?recipient=``."""
+    return wished_address(request.GET, domains) | {"recipients": request.GET.getlist("recipient")}
 
 
 def _shown(alias: Alias) -> dict[str, str]:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 
+from core.answering import answer_form, posted
+
 if TYPE_CHECKING:
-    from django import forms
     from django_htmx.middleware import HtmxDetails
 
     from admin.queries.listing import Listing
     from core.middleware import AuthedRequest
 
-
-def posted(request: AuthedRequest) -> QueryDict | None:
-    """Data of a form: an empty POST is an answer too, and a wrong one."""
-    return request.POST if request.method == "POST" else None
+__all__ = ["answer_form", "answer_list", "answer_page", "posted"]
 
 
 def answer_list(
@@ -30,11 +28,6 @@ def answer_list(
     response = render(request, name, vars(listing) | context)
     patch_vary_headers(response, ["HX-Request"])
     return response
-
-
-def answer_form(request: AuthedRequest, template: str, form: forms.Form, **context: object) -> HttpResponse:
-    """The form; as 422 when something in it was refused."""
-    return render(request, template, {"form": form, **context}, status=422 if form.errors else 200)
 
 
 def answer_page(request: AuthedRequest, template: str, *facts: object, **context: object) -> HttpResponse:

@@ -67,6 +67,9 @@ class User(AbstractBaseUser):
     EMAIL_FIELD = "secondary_email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
+    # The event log's word for an account, here and in the proxies above: what people call it.
+    event_kind = "account"
+
     objects = UserQuerySet.as_manager()
 
     class Meta:

@@ -1,21 +1,41 @@
-"""Given and random passwords on their way to a hash."""
+"""Given and random passwords on their way to a hash, and a hash on its way to where mail servers read it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.db import transaction
 
 from core import passwords
 from core.hashing_policy import hashing_policy
+from core.models import User
 
 if TYPE_CHECKING:
-    from core.models import User
     from core.refusals import Refusals
+
+# What has to follow a new hash (the published tables live above the core).
+_listeners: list[Callable[[User], None]] = []
+
+
+def on_new_hash(listener: Callable[[User], None]) -> None:
+    """Call *listener* in the transaction that replaced the hash of an account."""
+    if listener not in _listeners:
+        _listeners.append(listener)
+
+
+def replace_hash(user: User, stored: str, hashed: str) -> bool:
+    """Write a new hash, also where mail servers read it; False when *stored* is not the present one any more."""
+    with transaction.atomic():
+        changed = User.objects.filter(pk=user.pk, password=stored).update(password=hashed) == 1
+        if changed:
+            for listener in _listeners:
+                listener(user)
+    return changed
 
 
 @dataclass(frozen=True, slots=True)

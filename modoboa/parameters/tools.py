@@ -4,7 +4,8 @@ from parameters.tools import (
     NotDefined,
     get_global_parameter,
     get_global_parameters,
+    get_user_parameters,
     registry,
 )
 
-__all__ = ["NotDefined", "get_global_parameter", "get_global_parameters", "registry"]
+__all__ = ["NotDefined", "get_global_parameter", "get_global_parameters", "get_user_parameters", "registry"]

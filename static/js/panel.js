@@ -36,6 +36,7 @@
     field?.select?.();
     return Boolean(field);
   };
+  const find = () => { window.panelFind?.(); return Boolean(window.panelFind); }; /* static/js/find.js */
   const walk = (step) => {
     const rows = all("[data-rows] > tr");
     if (!rows.length) return false;
@@ -47,15 +48,21 @@
     return true;
   };
   const keys = {
-    "/": () => focusSearch(["[data-list-search]", "[data-find]"]),
+    "/": () => focusSearch(["[data-list-search]"]) || find(),
     j: () => walk(1),
     k: () => walk(-1),
+    x: () => {
+      const row = document.activeElement?.closest?.("[data-rows] > tr") ?? document.querySelector("[data-rows] > tr.current");
+      const box = row?.querySelector("[data-select]");
+      box?.click();
+      return Boolean(box);
+    },
     n: () => { const link = document.querySelector("[data-key=n]"); link?.click(); return Boolean(link); },
     "?": () => { const help = document.getElementById("help"); help?.showModal(); return Boolean(help); },
   };
   document.addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k") {
-      if (focusSearch(["[data-find]", "[data-list-search]"])) event.preventDefault();
+      if (find() || focusSearch(["[data-list-search]"])) event.preventDefault();
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;

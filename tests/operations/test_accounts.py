@@ -38,7 +38,6 @@ from admin.operations import (
     update_accounts,
     update_domain,
 )
-from core.actor import Actor
 from core.models import Log, User
 from core.passwords import verify_password
 from core.roles import Role
@@ -55,30 +54,7 @@ from tests.operations.evidence import (
     statements,
     versions,
 )
-
-
-def account_of(actor: Actor) -> Account:
-    return Account.objects.get(pk=actor.pk)
-
-
-def simple(address: str, **values: Any) -> AccountSpec:
-    """A simple user, whose login name is his address."""
-    mailbox = MailboxSpec(
-        address=address, **{k: values.pop(k) for k in ("quota", "sender_addresses") if k in values}
-    )
-    return AccountSpec(username=address, mailbox=mailbox, **values)
-
-
-def person(cast: Cast, username: str, role: Role, *, by: Actor | None = None, mailbox: bool = True) -> Actor:
-    account = create_account(
-        by or cast.root,
-        username=username,
-        role=role,
-        password=PASSWORD,
-        mailbox=MailboxSpec(address=username) if mailbox else None,
-    ).account
-    return replace(cast.root, user=Account.objects.get(pk=account.pk))
-
+from tests.operations.people import account_of, person, simple
 
 # --- who ------------------------------------------------------------------------------------------------------
 
@@ -414,19 +390,30 @@ def test_a_domain_admin_does_not_reach_an_account_above_him_that_lives_in_his_do
         delete_accounts(cast.dora, [above])
 
 
-def test_a_domain_admin_does_not_act_on_another_one_in_his_domain(cast: Cast) -> None:
-    beside = account_of(person(cast, "beside@dora.example", Role.DOMAIN_ADMIN))
+def test_a_domain_admin_edits_another_one_in_his_domain_without_demoting_him(cast: Cast) -> None:
+    beside = account_of(person(cast, "beside@dora.example", Role.DOMAIN_ADMIN, administers=("dora.example",)))
+    update_account(cast.dora, beside, first_name="Bea")
+    stored = Account.objects.get(pk=beside.pk)
+    assert (stored.first_name, stored.role) == ("Bea", Role.DOMAIN_ADMIN)
+    assert cast.dora_example.administrators.filter(pk=beside.pk).exists()
+
+
+def test_nobody_acts_on_an_equal_who_also_looks_after_domains_of_others(cast: Cast) -> None:
+    beside = account_of(
+        person(cast, "beside@dora.example", Role.DOMAIN_ADMIN, administers=("mallory.example",))
+    )
     with forbidden():
         update_account(cast.dora, beside, password="Taken-Over-99")
     with forbidden():
         delete_accounts(cast.dora, [account_of(cast.sam), beside])
 
 
-def test_a_reseller_acts_on_domain_admins_but_not_on_resellers_in_his_domain(cast: Cast) -> None:
-    beside = account_of(person(cast, "beside@reseller.example", Role.RESELLER))
+def test_a_reseller_acts_on_domain_admins_but_not_on_resellers_with_domains_of_their_own(cast: Cast) -> None:
+    beside = person(cast, "beside@reseller.example", Role.RESELLER)
     below = account_of(person(cast, "below@reseller.example", Role.DOMAIN_ADMIN))
+    create_domain(beside, name="beside.example")
     with forbidden():
-        update_account(cast.rita, beside, first_name="X")
+        update_account(cast.rita, account_of(beside), first_name="X")
     update_account(cast.rita, below, first_name="X")
     delete_accounts(cast.rita, [below])
 
@@ -473,6 +460,9 @@ def test_an_account_without_a_mailbox_has_nothing_of_a_mailbox(cast: Cast, value
 
 
 def test_an_account_that_does_not_sign_in_with_its_address_does_not_become_a_simple_user(cast: Cast) -> None:
+    with refused_as("address", "mailbox_needed"):
+        update_account(cast.root, account_of(cast.rita), role=Role.SIMPLE_USER)
+    update_account(cast.root, account_of(cast.rita), address="rita@reseller.example")
     with refused_as("role", "name_is_not_address"):
         update_account(cast.root, account_of(cast.rita), role=Role.SIMPLE_USER)
 
@@ -702,7 +692,7 @@ def test_the_event_log_outlives_the_actor(cast: Cast) -> None:
     deputy = person(cast, "deputy", Role.SUPER_ADMIN, mailbox=False)
     create_domain(deputy, name="new.example")
     delete_accounts(cast.root, [account_of(deputy)])
-    event = Log.objects.get(object_name="new.example")
+    event = Log.objects.get(object_name="new.example", verb="domain.create")
     assert (event.actor_id, event.actor_name) == (deputy.pk, "deputy")
     assert ("domain.create", "new.example") in versions()
 

@@ -21,6 +21,7 @@ from admin.models import (
     MailRoute,
     MailSender,
     MailUser,
+    Quota,
 )
 from admin.models.domain import MAX_QUOTA_MB
 from admin.operations import (
@@ -41,6 +42,7 @@ from admin.operations import (
 from core.actor import Actor
 from core.models import Log
 from core.refusals import Refusal
+from core.roles import Role
 from tests.cast import Cast
 from tests.operations.evidence import (
     events,
@@ -52,6 +54,7 @@ from tests.operations.evidence import (
     statements,
     versions,
 )
+from tests.operations.people import account_of, person, set_parameter
 
 U_LABEL, A_LABEL = "bücher.example", "xn--bcher-kva.example"
 
@@ -446,10 +449,37 @@ def test_a_disabled_domain_leaves_the_published_tables_and_comes_back(cast: Cast
 # --- delete ---------------------------------------------------------------------------------------------------
 
 
-def test_a_domain_with_mailboxes_is_not_deleted(cast: Cast) -> None:
-    with refused((0, "", "has_mailboxes"), (1, "", "has_mailboxes")) as caught:
-        delete_domains(cast.root, [cast.dora_example, cast.mallory_example])
-    assert [each.partition(" ")[0] for each in sentences(caught)] == ["2", "1"]
+def test_a_deleted_domain_takes_its_people_along_and_administrators_stay_without_a_mailbox(
+    cast: Cast,
+) -> None:
+    delete_domains(cast.root, [cast.dora_example])
+    assert not Account.objects.filter(username="sam@dora.example").exists()
+    dora = Account.objects.get(username="dora@dora.example")
+    assert (dora.email, dora.role, dora.is_active) == ("", Role.DOMAIN_ADMIN, True)
+    assert not Mailbox.objects.filter(domain=cast.dora_example.pk).exists()
+    assert not Quota.objects.filter(username__endswith="@dora.example").exists()
+    assert ("account.delete", "sam@dora.example", []) not in events(), "the verb is the operation's"
+    assert ("domain.delete", "sam@dora.example", []) in events()
+    assert ("account.update", "dora@dora.example", ["email"]) in events()
+    assert not list(publication.drift())
+
+
+def test_with_automatic_removal_administrators_go_with_their_domain(cast: Cast) -> None:
+    set_parameter("auto_account_removal", value=True)
+    delete_domains(cast.root, [cast.dora_example])
+    assert not Account.objects.filter(email__endswith="@dora.example").exists()
+    assert not Account.objects.filter(username="dora@dora.example").exists()
+
+
+def test_nobody_deletes_the_domain_of_his_own_mailbox_or_of_somebody_above(cast: Cast) -> None:
+    update_account(cast.root, account_of(cast.rita), address="rita@reseller.example")
+    with refused_as("", "own_mailbox"):
+        delete_domains(cast.rita, [cast.reseller_example])
+    ruth = create_domain(cast.rita, name="ruth.example")
+    person(cast, "ruth@ruth.example", Role.SUPER_ADMIN)
+    with refused_as("", "above_you"):
+        delete_domains(cast.rita, [ruth])
+    delete_domains(cast.root, [ruth])
 
 
 def test_a_deleted_domain_takes_its_aliases_along_also_as_recipients_elsewhere(cast: Cast) -> None:

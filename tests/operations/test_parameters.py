@@ -9,6 +9,7 @@ from django import forms
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from reversion.models import Version
 
 from core.models import Log
 from modoboa.parameters import forms as plugin_forms
@@ -177,3 +178,40 @@ def test_a_value_that_is_already_so_writes_nothing(cast: Cast) -> None:
     update_parameters(cast.root, {"core": {"items_per_page": 50}})
     with nothing_written():
         update_parameters(cast.root, {"core": {"items_per_page": 50}})
+
+
+# --- the default password -------------------------------------------------------------------------------------
+
+
+def test_no_password_is_offered_unless_somebody_chose_one(cast: Cast) -> None:
+    assert tools.get_global_parameter("default_password", "core") == ""
+    update_parameters(
+        cast.root, {"core": tools.get_global_parameters("core")}
+    )  # untouched defaults can be saved
+    update_parameters(cast.root, {"core": {"default_password": " Correct-Horse-7 "}})
+    assert tools.get_global_parameter("default_password", "core") == " Correct-Horse-7 ", "blanks count"
+    update_parameters(cast.root, {"core": {"default_password": ""}})
+    assert tools.get_global_parameter("default_password", "core") == ""
+
+
+@pytest.mark.parametrize(
+    ("secret", "codes"),
+    [
+        ("iloveyou", ["password_too_common", "password_no_upper", "password_no_digit"]),
+        ("Aa1", ["password_too_short"]),
+        ("Aa1" + "ü" * 40, ["password_too_long"]),
+    ],
+)
+def test_the_default_password_keeps_the_rules_of_every_password(
+    cast: Cast, secret: str, codes: list[str]
+) -> None:
+    update_parameters(cast.root, {"core": {"password_scheme": "blfcrypt"}})
+    with refused(*((0, "core-default_password", code) for code in codes)) as caught:
+        update_parameters(cast.root, {"core": {"default_password": secret}})
+    assert secret not in str(caught.value)
+
+
+def test_the_default_password_is_in_no_log_and_no_history(cast: Cast) -> None:
+    update_parameters(cast.root, {"core": {"default_password": "Correct-Horse-8"}})
+    assert all("Correct-Horse-8" not in repr(row) for row in Log.objects.values_list())
+    assert all("Correct-Horse-8" not in repr(row) for row in Version.objects.values_list())

@@ -40,6 +40,38 @@ def test_words_are_separated_by_commas_or_spaces(monkeypatch: pytest.MonkeyPatch
     assert env.words(NAME) == ["a.example", "b.example", "c.example"]
 
 
+def test_servers_are_addresses_with_or_without_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(NAME, "192.0.2.1 192.0.2.2:5353, 2001:DB8::1 [2001:db8::2] [2001:db8::3]:5353")
+    assert env.endpoints(NAME, default_port=53) == [
+        ("192.0.2.1", 53),
+        ("192.0.2.2", 5353),
+        ("2001:db8::1", 53),
+        ("2001:db8::2", 53),
+        ("2001:db8::3", 5353),
+    ]
+    monkeypatch.delenv(NAME)
+    assert env.endpoints(NAME, default_port=53) == []
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "ns.example",
+        "192.0.2.1:",
+        "192.0.2.1:0",
+        "192.0.2.1:65536",
+        "[2001:db8::1",
+        "[::1]53",
+        ":53",
+        "192.0.2",
+    ],
+)
+def test_a_server_that_is_no_address_is_refused(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    monkeypatch.setenv(NAME, word)
+    with pytest.raises(ImproperlyConfigured, match="neither an IP address nor one with a port"):
+        env.endpoints(NAME, default_port=53)
+
+
 def test_what_is_not_set_has_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(NAME, raising=False)
     assert (env.boolean(NAME, default=True), env.integer(NAME, default=7)) == (True, 7)

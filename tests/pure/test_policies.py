@@ -38,22 +38,25 @@ BY_ROLE: dict[str, set[Role]] = {
     "may_manage_aliases": ADMINISTRATORS,
     "may_see_system": {SUPER},
     "may_publish": {SUPER},
+    "may_make_master_users": {SUPER},
     "may_change_parameters": {SUPER},
 }
 # Policies about an account: what (actor's role, account's role) answers for somebody else, and for himself.
-HIGHER = {
+NOT_ABOVE = {
     (SUPER, SUPER),
     (SUPER, RESELLER),
     (SUPER, DOMAIN),
     (SUPER, SIMPLE),
+    (RESELLER, RESELLER),
     (RESELLER, DOMAIN),
     (RESELLER, SIMPLE),
+    (DOMAIN, DOMAIN),
     (DOMAIN, SIMPLE),
 }
 BY_RELATION: dict[str, tuple[set[tuple[Role, Role]], set[Role]]] = {
-    "outranks": (HIGHER, set(EVERYBODY)),
-    "may_edit_account": (HIGHER, ADMINISTRATORS),
-    "may_delete_account": (HIGHER, set()),
+    "is_not_above": (NOT_ABOVE | {(SIMPLE, SIMPLE)}, set(EVERYBODY)),
+    "may_edit_account": (NOT_ABOVE, ADMINISTRATORS),
+    "may_delete_account": (NOT_ABOVE, set()),
 }
 GRANTS: dict[Role, set[Role]] = {
     SUPER: set(EVERYBODY),
@@ -61,7 +64,7 @@ GRANTS: dict[Role, set[Role]] = {
     DOMAIN: {SIMPLE},
     SIMPLE: set(),
 }
-OTHER = {"roles_to_give", "may_delete_accounts"}
+OTHER = {"roles_to_give"}
 MODULES: Sequence[ModuleType] = (policies, parameter_policies)
 
 
@@ -100,10 +103,3 @@ def test_a_policy_about_an_account(name: str, own: Role, other: Role) -> None:
 def test_nobody_gives_a_role_above_his_own(role: Role) -> None:
     assert set(policies.roles_to_give(actor(role))) == GRANTS[role]
     assert all(given.rank <= role.rank for given in policies.roles_to_give(actor(role)))
-
-
-def test_several_accounts_may_be_deleted_when_each_of_them_may() -> None:
-    assert policies.may_delete_accounts(actor(RESELLER), [])
-    assert policies.may_delete_accounts(actor(RESELLER), [account(SIMPLE), account(DOMAIN)])
-    assert not policies.may_delete_accounts(actor(RESELLER), [account(SIMPLE), account(RESELLER)])
-    assert not policies.may_delete_accounts(actor(SUPER), [account(SIMPLE), account(SUPER, pk=1)])

@@ -17,8 +17,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core import landing, sessions
+from core.answering import answer_throttled
 from core.forms import SignInForm
 from core.middleware import AuthedRequest
+from core.models import User
+from core.throttling import Throttled
 
 
 @require_safe
@@ -34,22 +37,24 @@ def root(request: AuthedRequest) -> HttpResponse:
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Show and accept the sign-in form; a failure is 401, as the documentation has it."""
     form = SignInForm(request.POST or None)
+    context = {"next": request.GET.get("next", ""), "forgotten_url": resolve_url("core:password_reset")}
     status = 200
     if request.method == "POST":
         if form.is_valid():
-            user = sessions.sign_in(
-                request,
-                form.cleaned_data["username"],
-                form.cleaned_data["password"],
-                stay=form.cleaned_data["rememberme"],
-            )
+            try:
+                user = _open_session(request, form)
+            except Throttled as throttled:
+                return answer_throttled(request, "core/login.html", form, throttled, **context)
             if user is not None:
                 return redirect(_next_page(request))
             form.add_error(None, _("This name and this password do not belong together."))
         status = 401
-    return render(
-        request, "core/login.html", {"form": form, "next": request.GET.get("next", "")}, status=status
-    )
+    return render(request, "core/login.html", {"form": form, **context}, status=status)
+
+
+def _open_session(request: HttpRequest, form: SignInForm) -> User | None:
+    given = form.cleaned_data
+    return sessions.sign_in(request, given["username"], given["password"], stay=given["rememberme"])
 
 
 @require_POST

@@ -1,0 +1,116 @@
+"""Mail directories, as far as the panel decides about them.
+
+While it handles them (parameter ``handle_mailboxes``), renames and deletions leave orders for the command that the
+owner of the mail files runs; until a move is done, both addresses answer "try again later". Otherwise nothing happens
+on disk: a renamed mailbox remembers the directory that it has.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db.models import Value
+from django.db.models.functions import Concat
+
+from admin.models import Mailbox, MailboxOperation
+from admin.publication import documented_home, home_of
+from core.addresses import split_address
+from parameters.tools import get_global_parameter
+
+if TYPE_CHECKING:
+    from admin.models import Domain
+
+_TOKEN_BYTES = 4
+# A local part has at most 64 characters; "+" never stands in one, so a home with it collides with no other.
+_KEPT_CHARACTERS = 64 - 1 - 2 * _TOKEN_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A mailbox with its new address and its old one; its directory is still *source*."""
+
+    mailbox: Mailbox
+    old_address: str
+    new_address: str
+    source: str
+
+
+def panel_moves_directories() -> bool:
+    """Whether renames and deletions reach the disk."""
+    return bool(get_global_parameter("handle_mailboxes", "admin"))
+
+
+def home_for_new(address: str, taken: Iterable[str]) -> str:
+    """``home`` of a new mailbox: blank, unless a renamed mailbox kept the directory that belongs to the address."""
+    local_part, name = split_address(address)
+    if documented_home(name, local_part) not in taken:
+        return ""
+    return documented_home(name, f"{local_part[:_KEPT_CHARACTERS]}+{secrets.token_hex(_TOKEN_BYTES)}")
+
+
+def homes_taken(homes: Iterable[str]) -> set[str]:
+    """Those of *homes* that mailboxes of other addresses have kept."""
+    return set(Mailbox.objects.filter(home__in=list(homes)).values_list("home", flat=True))
+
+
+def settle_moves(moves: Iterable[Move]) -> None:
+    """Set ``home`` of renamed mailboxes (the caller saves them), and order the moves that are to happen on disk."""
+    moves = list(moves)
+    handled = panel_moves_directories()
+    taken = homes_taken(_documented(move) for move in moves) if handled else set()
+    orders = []
+    for move in moves:
+        target = _documented(move)
+        if move.source == target or (handled and target not in taken):
+            move.mailbox.home = ""
+        else:
+            move.mailbox.home = move.source
+        if move.source != target and not move.mailbox.home:
+            orders.append(
+                MailboxOperation(
+                    kind=MailboxOperation.Kind.RENAME,
+                    mailbox_id=move.mailbox.pk,
+                    old_address=move.old_address,
+                    new_address=move.new_address,
+                    source=move.source,
+                    target=target,
+                )
+            )
+    MailboxOperation.objects.bulk_create(orders)
+
+
+def settle_domain(domain: Domain, old: str, new: str) -> None:
+    """As :func:`settle_moves` for every mailbox of a domain, set-based where nothing moves on disk."""
+    boxes = Mailbox.objects.filter(domain=domain)
+    if not panel_moves_directories():
+        boxes.filter(home="").update(home=Concat(Value(f"{old}/"), "address"))
+        boxes.filter(home=Concat(Value(f"{new}/"), "address")).update(home="")
+        return
+    moves = [
+        Move(
+            box, f"{box.address}@{old}", f"{box.address}@{new}", box.home or documented_home(old, box.address)
+        )
+        for box in boxes
+    ]
+    before = [move.mailbox.home for move in moves]
+    settle_moves(moves)
+    altered = [move.mailbox for move, home in zip(moves, before, strict=True) if move.mailbox.home != home]
+    Mailbox.objects.bulk_update(altered, ["home"])
+
+
+def _documented(move: Move) -> str:
+    local_part, name = split_address(move.new_address)
+    return documented_home(name, local_part)
+
+
+def order_deletions(boxes: Iterable[Mailbox]) -> None:
+    """Order that the directories of *boxes* go to the trash, if the panel handles them."""
+    if not panel_moves_directories():
+        return
+    MailboxOperation.objects.bulk_create(
+        MailboxOperation(kind=MailboxOperation.Kind.DELETE, mailbox_id=box.pk, source=home_of(box))
+        for box in boxes
+    )

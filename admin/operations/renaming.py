@@ -1,0 +1,110 @@
+"""Carrying a new name to everything that holds the old one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from django.db.models import Case, Exists, F, OuterRef, QuerySet, Value, When
+from django.db.models.functions import Concat, Left, Length
+
+from admin.models import Alias, AliasRecipient, Quota, SenderAddress
+from admin.operations.homes import Move, settle_domain
+from core.addresses import split_address
+from core.models import User
+from core.roles import Role
+
+if TYPE_CHECKING:
+    from admin.models import Domain
+
+
+# --- a domain --------------------------------------------------------------------------------------------------
+
+
+def logins_taken_under(old: str, new: str) -> bool:
+    """True when somebody signs in with a name that a login under *old* would get under *new*."""
+    wanted = _logins_under(old).annotate(moved=_moved("username", old, new)).values("moved")
+    return User.objects.filter(username__in=wanted).exists()
+
+
+def carry_domain_name(domain: Domain, old: str, new: str) -> None:
+    """Addresses, logins, recipients, usage rows and sender addresses follow a domain to its new name.
+
+    Set-based: the number of statements does not depend on the number of mailboxes. The row of the domain itself and
+    its place in the name space are the caller's.
+    """
+    people = User.objects.filter(mailbox__domain=domain)
+    settle_domain(domain, old, new)
+    addresses = people.annotate(moved=_moved("email", old, new)).values("moved")
+    Quota.objects.filter(username__in=addresses).delete()  # of somebody who had the address long ago
+    Quota.objects.filter(username__in=people.values("email")).update(username=_moved("username", old, new))
+    _logins_under(old).update(username=_moved("username", old, new))
+    people.filter(username=F("email")).update(username=_moved("username", old, new))
+    people.update(email=_moved("email", old, new))
+    Alias.objects.filter(domain=domain).update(address=_moved("address", old, new))
+    AliasRecipient.objects.filter(address__endswith=f"@{old}").update(address=_moved("address", old, new))
+    senders = SenderAddress.objects.filter(address__endswith=f"@{old}")
+    same = SenderAddress.objects.filter(
+        mailbox=OuterRef("mailbox"), address=_moved(OuterRef("address"), old, new)
+    )
+    twice = list(senders.filter(Exists(same)).values_list("pk", flat=True))
+    SenderAddress.objects.filter(pk__in=twice).delete()
+    senders.update(address=_moved("address", old, new))
+
+
+def _logins_under(name: str) -> QuerySet[User]:
+    """Administrators whose login lies under the domain, wherever their mailbox is; simple users sign in by address."""
+    return User.objects.exclude(role=Role.SIMPLE_USER).filter(username__endswith=f"@{name}")
+
+
+def _moved(column: str | OuterRef, old: str, new: str) -> Concat:
+    """The address in *column* with the domain *new* instead of *old*."""
+    return Concat(Left(column, Length(column) - len(f"@{old}")), Value(f"@{new}"))
+
+
+# --- mailboxes -------------------------------------------------------------------------------------------------
+
+
+def carry_addresses(moves: Sequence[Move], domains: Mapping[str, Domain]) -> None:
+    """What holds the old addresses of mailboxes follows: forwards, recipients, sender addresses, usage rows.
+
+    The rows of the accounts and mailboxes themselves are the caller's. Flat in the number of moves.
+    """
+    new_of = {move.old_address: move.new_address for move in moves}
+    forwards = list(Alias.objects.filter(address__in=new_of))
+    for forward in forwards:
+        forward.address = new_of[forward.address]
+        forward.domain = domains[split_address(forward.address)[1]]
+    Alias.objects.bulk_update(forwards, ["address", "domain"])
+    by_mailbox = {move.mailbox.pk: move.new_address for move in moves}
+    recipients = list(AliasRecipient.objects.filter(mailbox__in=by_mailbox))
+    for recipient in recipients:
+        extension = recipient.address.partition("@")[0].partition("+")[1:]
+        local_part, name = split_address(by_mailbox[recipient.mailbox_id or 0])
+        recipient.address = f"{local_part}{''.join(extension)}@{name}"
+    ghosts = AliasRecipient.objects.filter(
+        mailbox__isnull=True, target_alias__isnull=True, address__in=by_mailbox.values()
+    )
+    ghosts.filter(
+        alias__in={recipient.alias_id for recipient in recipients}
+    ).delete()  # now the same as the mailbox
+    AliasRecipient.objects.bulk_update(recipients, ["address"])
+    senders = list(SenderAddress.objects.filter(address__in=[*new_of, *new_of.values()]))
+    present = {(sender.mailbox_id, sender.address) for sender in senders}
+    old = [sender for sender in senders if sender.address in new_of]
+    twice = [sender.pk for sender in old if (sender.mailbox_id, new_of[sender.address]) in present]
+    SenderAddress.objects.filter(pk__in=twice).delete()
+    kept = [sender for sender in old if sender.pk not in twice]
+    for sender in kept:
+        sender.address = new_of[sender.address]
+    SenderAddress.objects.bulk_update(kept, ["address"])
+    _carry_usage(new_of)
+
+
+def _carry_usage(new_of: Mapping[str, str]) -> None:
+    """Usage rows keep their numbers: the key changes in place."""
+    Quota.objects.filter(
+        username__in=list(new_of.values())
+    ).delete()  # of somebody who had the address long ago
+    renamed = Case(*(When(username=old, then=Value(new)) for old, new in new_of.items()))
+    Quota.objects.filter(username__in=list(new_of)).update(username=renamed)

@@ -1,0 +1,37 @@
+"""The screen about the forward of one's own mailbox."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from admin.forms.forwards import ForwardForm, forward_values
+from admin.operations.forwards import may_set_own_forward, set_own_forward
+from admin.queries.forwards import own_forward
+from admin.views.access import only
+from admin.views.answers import answer_form, posted
+from core.middleware import AuthedRequest
+from core.refusals import Refusal
+from core.refusing import refuse
+
+
+@only(may_set_own_forward)
+@require_http_methods(["GET", "HEAD", "POST"])
+def user_forward(request: AuthedRequest) -> HttpResponse:
+    """Show and accept the form "Forward"."""
+    forward = own_forward(request.actor.user)
+    form = ForwardForm(posted(request), initial=forward_values(forward))
+    if form.is_valid():
+        try:
+            alias = set_own_forward(request.actor, **form.values())
+        except Refusal as refusal:
+            refuse(form, refusal)
+        else:
+            said = _("Your mail is forwarded.") if alias else _("Your mail is not forwarded.")
+            messages.success(request, said)
+            return redirect("admin:user_forward")
+    context = {"forward": forward, "address": request.actor.user.email}
+    return answer_form(request, "admin/user_forward.html", form, **context)

@@ -1,0 +1,18 @@
+"""Who may change himself, and how he must have proved who he is."""
+
+from core.actor import Actor, Credential
+
+
+def may_change_oneself(actor: Actor, /, *_values: object) -> bool:
+    """Profile, language, password: everybody, but nobody who only holds a reset link."""
+    return actor.credential is not Credential.RESET_LINK
+
+
+def may_manage_own_tokens(actor: Actor, /, *_values: object) -> bool:
+    """A token does not make further tokens."""
+    return actor.credential in {Credential.SESSION, Credential.COMMAND}
+
+
+def may_reset_own_password(actor: Actor, /, *_values: object) -> bool:
+    """Whoever holds a reset link; the operation looks at the link."""
+    return actor.credential is Credential.RESET_LINK

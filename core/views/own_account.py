@@ -1,0 +1,59 @@
+"""Screens about one's own profile and password."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from core.answering import answer_form, answer_throttled, posted
+from core.forms import PasswordForm, ProfileForm, profile_values
+from core.middleware import AuthedRequest
+from core.operations.own_account import change_own_password, update_own_profile
+from core.refusals import Refusal
+from core.refusing import refuse
+from core.throttling import Throttled
+
+
+@sensitive_post_parameters("current_password")
+@require_http_methods(["GET", "HEAD", "POST"])
+def user_profile(request: AuthedRequest) -> HttpResponse:
+    """Show and accept the form "Profile"."""
+    form = ProfileForm(posted(request), initial=profile_values(request.actor.user))
+    if form.is_valid():
+        try:
+            update_own_profile(request.actor, **form.cleaned_data)
+        except Refusal as refusal:
+            refuse(form, refusal)
+        except Throttled as throttled:
+            return answer_throttled(request, "core/user_profile.html", form, throttled)
+        else:
+            messages.success(request, _("Your profile was saved."))
+            return redirect("core:user_profile")
+    return answer_form(request, "core/user_profile.html", form)
+
+
+@sensitive_post_parameters("current_password", "password", "repeated")
+@require_http_methods(["GET", "HEAD", "POST"])
+def user_password(request: AuthedRequest) -> HttpResponse:
+    """Show and accept the form "Password". This session goes on, the others end."""
+    form = PasswordForm(posted(request))
+    if form.is_valid():
+        given = form.cleaned_data
+        try:
+            account = change_own_password(
+                request.actor, current_password=given["current_password"], password=given["password"]
+            )
+        except Refusal as refusal:
+            refuse(form, refusal)
+        except Throttled as throttled:
+            return answer_throttled(request, "core/user_password.html", form, throttled)
+        else:
+            update_session_auth_hash(request, account)
+            messages.success(request, _("Your password was changed. Other sessions of yours have ended."))
+            return redirect("core:user_password")
+    return answer_form(request, "core/user_password.html", form)

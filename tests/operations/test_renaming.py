@@ -1,0 +1,276 @@
+"""New names for domains and mailboxes: everything under the old name follows, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from admin import publication
+from admin.models import (
+    Account,
+    AliasRecipient,
+    DomainAlias,
+    DomainName,
+    Mailbox,
+    MailboxOperation,
+    MailUser,
+    Quota,
+    SenderAddress,
+)
+from admin.operations import (
+    MailboxSpec,
+    create_account,
+    create_accounts,
+    create_alias,
+    create_domain,
+    update_account,
+    update_accounts,
+    update_domain,
+)
+from admin.operations.account_changes import AccountChange
+from core.roles import Role
+from tests.cast import PASSWORD, Cast
+from tests.operations.evidence import events, refused, refused_as, statements
+from tests.operations.people import account_of, person, set_parameter, simple
+
+
+def recipients(address: str) -> list[str]:
+    return sorted(AliasRecipient.objects.filter(alias__address=address).values_list("address", flat=True))
+
+
+def no_drift() -> bool:
+    return not list(publication.drift())
+
+
+# --- a domain --------------------------------------------------------------------------------------------------
+
+
+def test_a_renamed_domain_carries_accounts_recipients_usage_and_sender_addresses(cast: Cast) -> None:
+    person(cast, "boss@dora.example", Role.DOMAIN_ADMIN, mailbox=False)
+    create_alias(cast.root, address="@dora.example", recipients=("sam+junk@dora.example",))
+    create_alias(cast.root, address="sam@dora.example", recipients=("sam@dora.example", "x@out.example"))
+    create_alias(cast.root, address="far@mallory.example", recipients=("sam@dora.example",))
+    update_account(
+        cast.root, account_of(cast.mallory), sender_addresses=("sam@dora.example", "@dora.example")
+    )
+    Quota.objects.filter(username="sam@dora.example").update(bytes=5_000, messages=7)
+    update_domain(cast.root, cast.dora_example, name="New.Example")
+    sam = Account.objects.get(pk=cast.sam.pk)
+    assert (sam.username, sam.email) == ("sam@new.example", "sam@new.example")
+    assert Account.objects.filter(username="boss@new.example").exists()
+    assert recipients("@new.example") == ["sam+junk@new.example"]
+    assert recipients("sam@new.example") == ["sam@new.example", "x@out.example"]
+    assert recipients("far@mallory.example") == ["sam@new.example"]
+    assert sorted(SenderAddress.objects.values_list("address", flat=True)) == [
+        "@new.example",
+        "sam@new.example",
+    ]
+    assert Quota.objects.values_list("bytes", "messages").get(username="sam@new.example") == (5_000, 7)
+    assert not Quota.objects.filter(username__endswith="@dora.example").exists()
+    assert not DomainName.objects.filter(name="dora.example").exists()
+    assert DomainName.objects.get(name="new.example").domain_id == cast.dora_example.pk
+    assert events()[-1] == ("domain.update", "new.example", ["name"])
+    assert no_drift()
+
+
+def test_a_domain_whose_name_ends_in_the_old_one_keeps_its_own(cast: Cast) -> None:
+    create_domain(cast.root, name="also-dora.example")
+    create_domain(cast.root, name="dora.example.br")
+    for name in ("also-dora.example", "dora.example.br"):
+        create_accounts(cast.root, [simple(f"u@{name}", password=PASSWORD)])
+    update_domain(cast.root, cast.dora_example, name="new.example")
+    for name in ("also-dora.example", "dora.example.br"):
+        assert Account.objects.filter(username=f"u@{name}", email=f"u@{name}").exists()
+        assert Quota.objects.filter(username=f"u@{name}").exists()
+
+
+def test_the_old_name_is_kept_as_an_alias_by_choice(cast: Cast) -> None:
+    update_domain(
+        cast.root, cast.dora_example, name="new.example", keep_old_name=True, aliases=("third.example",)
+    )
+    assert sorted(DomainAlias.objects.values_list("name", "target__name")) == [
+        ("dora.example", "new.example"),
+        ("third.example", "new.example"),
+    ]
+    assert no_drift()
+
+
+def test_a_domain_takes_the_name_of_its_own_alias(cast: Cast) -> None:
+    update_domain(cast.root, cast.dora_example, aliases=("new.example", "third.example"))
+    update_domain(cast.root, cast.dora_example, name="new.example", keep_old_name=True)
+    assert sorted(DomainAlias.objects.values_list("name", flat=True)) == ["dora.example", "third.example"]
+    assert no_drift()
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("mallory.example", "name_taken"), ("no domain", "domain_character"), ("", "domain_empty")],
+)
+def test_a_wrong_new_name_is_refused(cast: Cast, name: str, code: str) -> None:
+    with refused_as("name", code):
+        update_domain(cast.root, cast.dora_example, name=name)
+
+
+def test_a_name_under_which_recipients_lie_or_logins_clash_is_refused(cast: Cast) -> None:
+    create_alias(cast.root, address="far@mallory.example", recipients=("x@new.example",))
+    with refused_as("name", "recipients_there"):
+        update_domain(cast.root, cast.dora_example, name="new.example")
+    person(cast, "boss@dora.example", Role.DOMAIN_ADMIN, mailbox=False)
+    person(cast, "boss@other.example", Role.DOMAIN_ADMIN, mailbox=False)
+    with refused_as("name", "logins_there"):
+        update_domain(cast.root, cast.dora_example, name="other.example")
+
+
+def test_a_reseller_does_not_rename_to_a_reserved_name(cast: Cast) -> None:
+    with refused_as("name", "reserved_name"):
+        update_domain(cast.rita, cast.reseller_example, name="gmail.com")
+
+
+def test_renaming_a_domain_costs_the_same_for_few_and_for_many_mailboxes(cast: Cast) -> None:
+    counts = []
+    for number, name in ((2, "few.example"), (40, "many.example")):
+        domain = create_domain(cast.root, name=name)
+        create_accounts(cast.root, [simple(f"u{i}@{name}", password=PASSWORD) for i in range(number)])
+        with statements() as run:
+            update_domain(cast.root, domain, name=f"new-{name}")
+        counts.append(len(run))
+    assert counts[0] == counts[1] <= 60, counts
+
+
+# --- a mailbox -------------------------------------------------------------------------------------------------
+
+
+def test_a_renamed_mailbox_carries_login_forward_recipients_usage_and_sender_addresses(cast: Cast) -> None:
+    create_alias(cast.root, address="sam@dora.example", recipients=("sam@dora.example", "x@out.example"))
+    create_alias(
+        cast.root, address="team@dora.example", recipients=("sam+team@dora.example", "dora@dora.example")
+    )
+    update_account(cast.root, account_of(cast.dora), sender_addresses=("sam@dora.example",))
+    Quota.objects.filter(username="sam@dora.example").update(bytes=5_000, messages=7)
+    update_account(cast.dora, account_of(cast.sam), address="Samuel@dora.example")
+    sam = account_of(cast.sam)
+    assert (sam.username, sam.email) == ("samuel@dora.example", "samuel@dora.example")
+    assert cast.sams_mailbox.full_address == "samuel@dora.example"
+    assert recipients("samuel@dora.example") == ["samuel@dora.example", "x@out.example"]
+    assert recipients("team@dora.example") == ["dora@dora.example", "samuel+team@dora.example"]
+    assert [s.address for s in SenderAddress.objects.all()] == ["samuel@dora.example"]
+    assert Quota.objects.values_list("bytes", "messages").get(username="samuel@dora.example") == (5_000, 7)
+    assert not Quota.objects.filter(username="sam@dora.example").exists()
+    assert events()[-1] == ("account.update", "samuel@dora.example", ["email", "username"])
+    assert no_drift()
+
+
+def test_the_old_address_is_kept_as_an_alias_by_choice(cast: Cast) -> None:
+    update_account(cast.dora, account_of(cast.sam), address="samuel@dora.example", keep_old_address=True)
+    assert recipients("sam@dora.example") == ["samuel@dora.example"]
+    assert no_drift()
+
+
+def test_a_mailbox_moves_to_another_domain_and_follows_its_quota(cast: Cast) -> None:
+    create_domain(cast.root, name="second.example", default_mailbox_quota=55)
+    update_account(cast.root, account_of(cast.sam), address="sam@second.example")
+    box = cast.sams_mailbox
+    assert (box.domain.name, box.quota, box.use_domain_quota) == ("second.example", 55, True)
+    assert no_drift()
+
+
+def test_a_login_of_its_own_stays_and_can_be_changed_apart(cast: Cast) -> None:
+    deputy = person(cast, "deputy", Role.DOMAIN_ADMIN, mailbox=False)
+    update_account(cast.root, account_of(deputy), address="deputy@dora.example")
+    assert (account_of(deputy).username, account_of(deputy).email) == ("deputy", "deputy@dora.example")
+    update_account(cast.root, account_of(deputy), username="vice")
+    assert account_of(deputy).username == "vice"
+    assert no_drift()
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "code"),
+    [
+        ({"address": "dora@dora.example"}, "address", "address_taken"),
+        ({"address": "list@dora.example"}, "address", "address_taken"),
+        ({"address": "sam@nowhere.example"}, "address", "unknown_domain"),
+        ({"address": "sam@mallory.example"}, "address", "unknown_domain"),
+        ({"address": "a b@dora.example"}, "address", "local_part_character"),
+        ({"address": ""}, "address", "mailbox_stays"),
+        ({"username": "other"}, "username", "name_is_not_address"),
+        ({"username": "dora@dora.example"}, "username", "name_taken"),
+    ],
+)
+def test_a_wrong_new_address_is_refused(cast: Cast, values: dict[str, str], field: str, code: str) -> None:
+    create_alias(cast.root, address="list@dora.example", recipients=("x@out.example",))
+    with (
+        refused_as(field, code)
+        if code != "name_taken"
+        else refused((0, field, code), (0, field, "name_is_not_address"))
+    ):
+        update_account(cast.dora, account_of(cast.sam), **values)
+
+
+def test_nobody_takes_a_mailbox_out_of_a_domain_that_he_does_not_see(cast: Cast) -> None:
+    update_account(cast.root, account_of(cast.rita), address="rita@mallory.example")
+    with refused_as("address", "domain_not_yours"):
+        update_account(cast.rita, account_of(cast.rita), address="rita@reseller.example")
+
+
+def test_two_changes_of_a_batch_do_not_take_one_address(cast: Cast) -> None:
+    other = account_of(person(cast, "other@dora.example"))
+    with refused((0, "username", "repeated"), (1, "username", "repeated")):
+        update_accounts(
+            cast.root,
+            [
+                AccountChange(account=account_of(cast.sam), address="new@dora.example"),
+                AccountChange(account=other, address="new@dora.example"),
+            ],
+        )
+
+
+# --- directories -----------------------------------------------------------------------------------------------
+
+
+def home(address: str) -> str:
+    return MailUser.objects.get(address=address).home
+
+
+def test_a_renamed_mailbox_keeps_its_directory_while_nobody_moves_it(cast: Cast) -> None:
+    update_account(cast.root, account_of(cast.sam), address="samuel@dora.example")
+    assert home("samuel@dora.example") == "dora.example/sam"
+    update_domain(cast.root, cast.dora_example, name="new.example")
+    assert home("samuel@new.example") == "dora.example/sam"
+    assert home("dora@new.example") == "dora.example/dora"
+    update_domain(cast.root, cast.dora_example, name="dora.example")
+    assert Mailbox.objects.get(user=cast.dora.pk).home == "", "back in the documented place"
+
+
+def test_who_gets_the_old_address_does_not_get_the_old_mail(cast: Cast) -> None:
+    update_account(cast.root, account_of(cast.sam), address="samuel@dora.example")
+    create_account(
+        cast.root,
+        username="sam@dora.example",
+        password=PASSWORD,
+        mailbox=MailboxSpec(address="sam@dora.example"),
+    )
+    assert home("samuel@dora.example") == "dora.example/sam"
+    assert home("sam@dora.example").startswith("dora.example/sam+")
+
+
+def test_a_panel_that_handles_directories_orders_moves_and_nobody_is_served_meanwhile(cast: Cast) -> None:
+    set_parameter("handle_mailboxes", value=True)
+    update_account(cast.root, account_of(cast.sam), address="samuel@dora.example")
+    update_domain(cast.root, cast.dora_example, name="new.example")
+    orders = MailboxOperation.objects.filter(mailbox_id=cast.sams_mailbox.pk).order_by("pk")
+    assert list(orders.values_list("kind", "old_address", "new_address", "source", "target")) == [
+        ("rename", "sam@dora.example", "samuel@dora.example", "dora.example/sam", "dora.example/samuel"),
+        (
+            "rename",
+            "samuel@dora.example",
+            "samuel@new.example",
+            "dora.example/samuel",
+            "new.example/samuel",
+        ),
+    ]
+    assert not MailUser.objects.filter(address="samuel@new.example").exists()
+    assert no_drift()
+
+
+def test_domains_of_others_are_gone(cast: Cast) -> None:
+    with refused_as("", "gone"):
+        update_domain(cast.rita, cast.dora_example, name="new.example")
