@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, islice
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import connection, transaction
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
@@ -46,7 +46,7 @@ from admin.models.domain import DomainKind
 # A constant: what Postfix obeys is never text that somebody typed.
 RETRY_TRANSPORT = "retry:4.2.1 mailbox is being moved"
 
-_CHUNK = 2_000
+_CHUNK = 5_000
 # Rows named in one DELETE: SQLite spells pairs out as a chain of ORs, which may be 1,000 long.
 _DELETE_CHUNK = 500
 T = TypeVar("T")
@@ -71,6 +71,8 @@ class Difference:
     model: type[Model]
     surplus: list[Any]
     missing: list[Any]
+    # Keys under which nothing stays.
+    ended: set[str] = field(default_factory=set)
 
     @property
     def size(self) -> int:
@@ -110,6 +112,13 @@ def keys_of_aliases(alias_ids: Sequence[int]) -> Keys:
     return Keys(addresses=addresses)
 
 
+def renamed_keys(keys: Keys, old: str, new: str) -> Keys:
+    """*keys* of a domain as they are after its name changed from *old* to *new*."""
+    end = len(f"@{old}")
+    moved = {f"{each[:-end]}@{new}" if each.endswith(f"@{old}") else each for each in keys.addresses}
+    return Keys({new if name == old else name for name in keys.names}, moved)
+
+
 def keys_of_domains(domain_ids: Sequence[int]) -> Keys:
     """Everything in and about whole domains."""
     ids = list(domain_ids)
@@ -139,6 +148,15 @@ class _Recipient:
     login: str
 
 
+class _Box(NamedTuple):
+    """What is published of a mailbox: a whole domain of them is read at once, so no model instances."""
+
+    password: str
+    is_active: bool
+    home: str
+    quota: int
+
+
 class _Sources:
     """What the rows of some addresses derive from; every part is loaded once, and only when it is asked for."""
 
@@ -146,15 +164,21 @@ class _Sources:
         self.addresses = addresses
 
     @cached_property
-    def mailboxes(self) -> dict[str, Mailbox]:
+    def mailboxes(self) -> dict[str, _Box]:
         """Mailboxes in enabled domains, enabled or not, by address."""
         found = Mailbox.objects.filter(user__email__in=self.addresses, domain__enabled=True)
-        return {mailbox.user.email: mailbox for mailbox in found.select_related("user", "domain")}
+        rows = found.order_by().values_list(
+            "user__email", "user__password", "user__is_active", "home", "domain__name", "address", "quota"
+        )
+        return {
+            email: _Box(password, is_active, home or documented_home(name, local_part), quota)
+            for email, password, is_active, home, name, local_part, quota in rows
+        }
 
     @cached_property
-    def open_mailboxes(self) -> dict[str, Mailbox]:
+    def open_mailboxes(self) -> dict[str, _Box]:
         """Those whose account is enabled."""
-        return {address: box for address, box in self.mailboxes.items() if box.user.is_active}
+        return {address: box for address, box in self.mailboxes.items() if box.is_active}
 
     @cached_property
     def aliases(self) -> dict[str, Alias]:
@@ -229,11 +253,9 @@ def _derive_routes(sources: _Sources) -> Iterator[MailRoute]:
 
 
 def _derive_users(sources: _Sources) -> Iterator[MailUser]:
-    for address, mailbox in sources.open_mailboxes.items():
+    for address, box in sources.open_mailboxes.items():
         if address not in sources.moving:
-            yield MailUser(
-                address=address, password=mailbox.user.password, home=home_of(mailbox), quota=mailbox.quota
-            )
+            yield MailUser(address=address, password=box.password, home=box.home, quota=box.quota)
 
 
 def home_of(mailbox: Mailbox) -> str:
@@ -285,12 +307,16 @@ class _Table(Generic[S]):
 
     def difference(self, keys: Sequence[str], sources: S) -> Difference:
         """What is stored under *keys* against what should be."""
-        there = {_content(row): row for row in self.model.objects.filter(**{f"{self.key}__in": keys})}
+        columns = [column.attname for column in self.model._meta.concrete_fields]
+        stored = self.model.objects.filter(**{f"{self.key}__in": keys}).order_by()
+        there = set(stored.values_list(*columns))
         wanted = {_content(row): row for row in self.derive(sources)}
         return Difference(
             self.model,
-            surplus=[row for content, row in there.items() if content not in wanted],
+            surplus=[self.model(*content) for content in there.difference(wanted)],
             missing=[row for content, row in wanted.items() if content not in there],
+            ended={content[columns.index(self.key)] for content in there}
+            - {getattr(row, self.key) for row in wanted.values()},
         )
 
 
@@ -314,23 +340,32 @@ def publish(keys: Keys, *, locked: Iterable[str] = ()) -> int:
     if names and connection.features.has_select_for_update:  # SQLite has one writer at a time
         lock = Domain.objects.select_for_update().order_by("pk")
         list(lock.filter(name__in=names).values_list("pk"))
-    return sum(_apply(difference) for difference in differences(keys))
+    return sum(_apply(table, difference) for table, difference in _by_table(keys))
 
 
 def differences(keys: Keys) -> Iterator[Difference]:
     """What has to change under *keys*, table by table, a few thousand keys at a time."""
+    return (difference for _table, difference in _by_table(keys))
+
+
+def _by_table(keys: Keys) -> Iterator[tuple[_Table[Any], Difference]]:
     for some in chunks(sorted(keys.names)):
-        yield _NAMES.difference(some, some)
+        yield _NAMES, _NAMES.difference(some, some)
     for some in chunks(sorted(keys.addresses)):
         sources = _Sources(some)
-        yield from (table.difference(some, sources) for table in _ADDRESSES)
+        yield from ((table, table.difference(some, sources)) for table in _ADDRESSES)
 
 
-def _apply(difference: Difference) -> int:
-    for rows in chunks(difference.surplus, size=_DELETE_CHUNK):
-        difference.model._default_manager.filter(pk__in=[row.pk for row in rows]).delete()
+def _apply(table: _Table[Any], difference: Difference) -> int:
+    """Delete by key where a key ends, by row where some of its rows stay; then insert."""
+    rows = table.model.objects
+    if difference.ended:
+        rows.filter(**{f"{table.key}__in": difference.ended}).delete()
+    single = [row.pk for row in difference.surplus if getattr(row, table.key) not in difference.ended]
+    for some in chunks(single, size=_DELETE_CHUNK):
+        rows.filter(pk__in=some).delete()
     if difference.missing:
-        difference.model._default_manager.bulk_create(difference.missing)
+        rows.bulk_create(difference.missing)
     return difference.size
 
 

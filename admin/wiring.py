@@ -38,7 +38,9 @@ def wire() -> None:
         navigation.Entry("", _("Quotas"), "admin:quota_list", "pie-chart", policies.may_see_identities)
     )
     navigation.add_search("admin:search", policies.may_see_identities)
-    navigation.add_own_page(navigation.OwnPage(10, _("My mailbox"), "admin:my_mailbox", "mailbox"))
+    navigation.add_own_page(
+        navigation.OwnPage(10, _("My mailbox"), "admin:my_mailbox", "mailbox", may_set_own_forward)
+    )
     navigation.add_own_page(
         navigation.OwnPage(40, _("Forward"), "admin:user_forward", "forward", may_set_own_forward)
     )

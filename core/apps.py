@@ -12,7 +12,9 @@ class CoreConfig(AppConfig):
         """Register the system checks and the pages of one's own account."""
         from django.utils.translation import gettext_lazy as _  # noqa: PLC0415  the apps must be loaded
 
-        from core import checks, navigation  # noqa: F401, PLC0415  importing the checks registers them
+        from core import checks, connections, navigation  # noqa: F401, PLC0415  importing the checks registers them
+
+        connections.prepare_every_connection()
 
         for place, label, url_name, icon in (
             (20, _("Profile"), "core:user_profile", "person"),

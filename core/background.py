@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from functools import cache
 from threading import Condition
 from typing import Final, ParamSpec
@@ -41,7 +42,8 @@ def later(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool:
     def run() -> None:
         global _jobs  # noqa: PLW0603  the number of jobs of this process
         try:
-            work(*args, **kwargs)
+            # A context of its own: nothing that an earlier job read, a parameter for example, is seen again.
+            Context().run(work, *args, **kwargs)
         except Exception:  # noqa: BLE001  there is nobody above who could be told
             _log.exception("%s failed.", work.__name__)
         finally:

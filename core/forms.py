@@ -40,7 +40,15 @@ class SignInForm(forms.Form):
     rememberme = forms.BooleanField(label=_("Stay signed in on this device"), required=False)
 
 
-class CurrentPasswordField(forms.CharField):
+class AskedField(forms.CharField):
+    """``required`` only marks the label: whether a blank is enough is said by the operation."""
+
+    def validate(self, value: object) -> None:
+        """Everything goes."""
+        del value
+
+
+class CurrentPasswordField(AskedField):
     """The password that the person has; a blank is refused by the operation like a wrong one."""
 
     widget = PasswordBox
@@ -48,8 +56,14 @@ class CurrentPasswordField(forms.CharField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(strip=False, **kwargs)
 
+
+class ScopesField(forms.MultipleChoiceField):
+    """What a token may do. Any text is a valid value: what does not exist, and nothing, is refused by the operation."""
+
+    widget = forms.CheckboxSelectMultiple
+
     def validate(self, value: object) -> None:
-        """``required`` only marks the label."""
+        """Everything goes."""
         del value
 
 
@@ -138,10 +152,7 @@ class TokenForm(PanelForm):
         help_text=_("What it is for, for example “nightly report”."),
         widget=forms.TextInput({"autocomplete": "off"}),
     )
-    # Any text is a valid value: what does not exist is refused by the operation.
-    scopes = forms.MultipleChoiceField(
-        label=_("It may"), required=False, choices=Scope.choices, widget=forms.CheckboxSelectMultiple
-    )
+    scopes = ScopesField(label=_("It may"), choices=Scope.choices)
     expires_on = forms.DateField(
         label=_("Last day"),
         required=False,

@@ -17,7 +17,7 @@ from reversion.revisions import _get_options  # the registered field list has no
 
 from core.models import User
 
-_CHUNK = 1_000
+_CHUNK = 2_000
 
 # Hashes are secrets and sign-ins are not changes.
 reversion.register(User, exclude=("password", "last_login"))

@@ -30,7 +30,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _ATTEMPTS = 3
-_CHUNK = 1_000
+_CHUNK = 2_000
 # Deadlock or serialization failure: PostgreSQL SQLSTATEs, MySQL/MariaDB error numbers.
 _RETRYABLE = frozenset({"40P01", "40001", 1213, 1205})
 _KEY_VIOLATIONS = frozenset({"23505", "23503", 1062, 1451, 1452})

@@ -18,7 +18,7 @@ from math import ceil
 from typing import Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, F, PositiveIntegerField, Q, Value, When
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.functional import cached_property
@@ -142,7 +142,11 @@ class Attempt:
         unmoved = Q()
         for row in self.seen.values():
             unmoved |= Q(key=row.key, failures=row.failures, last_at=row.last_at)
-        kept = Case(When(key=self._pair_key, then=Value(0)), default=F("failures"))
+        kept = Case(
+            When(key=self._pair_key, then=Value(0)),
+            default=F("failures"),
+            output_field=PositiveIntegerField(),
+        )
         with transaction.atomic():
             if Throttle.objects.filter(unmoved).update(failures=kept) == len(self.seen):
                 return True

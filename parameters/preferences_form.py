@@ -9,15 +9,15 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from core.form_rendering import PanelForm
+from core.forms import AskedField
 
 
 class PreferencesForm(PanelForm):
     """The language."""
 
     # Text, so that a language that we do not speak is refused by the operation.
-    language = forms.CharField(
+    language = AskedField(
         label=_("Language"),
-        required=False,
         widget=forms.Select(choices=[("", _("As the browser asks")), *settings.LANGUAGES]),
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from core import background
 from parameters import tools
 from tests.cast import Cast, assemble
 
@@ -16,6 +17,13 @@ def _fresh_parameters() -> Iterator[None]:
     tools.forget()
     yield
     tools.forget()
+
+
+@pytest.fixture(autouse=True)
+def _background_work_ends() -> Iterator[None]:
+    """What a test leaves to the background is done before the next one begins."""
+    yield
+    assert background.wait_until_idle(20)
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ class MailboxQuotaForm(PanelForm):
 
     quota_mode = forms.ChoiceField(
         label=_("Quota"),
-        choices=(("own", _("The same for all")), ("domain", _("The value of its domain"))),
+        choices=(("own", _("Same for all")), ("domain", _("Domain’s value"))),
         initial="own",
         widget=SegmentedSelect,
     )

@@ -439,11 +439,9 @@ def _draft_change(
 
 def _apply(drafts: Sequence[_Draft]) -> None:
     """Write the checked changes and publish what they touch."""
-    renamed = [draft for draft in drafts if draft.is_renamed]
-    keys = publication.keys_of_domains([draft.domain.pk for draft in renamed])
     lost = [alias for draft in drafts for alias in draft.lost_aliases]
     _remove_domain_aliases(lost)
-    keys |= _rename(renamed)
+    keys = _rename([draft for draft in drafts if draft.is_renamed])
     new = _save_domain_aliases(
         [DomainAlias(name=name, target=draft.domain) for draft in drafts for name in draft.new_aliases]
     )
@@ -465,13 +463,12 @@ def _apply(drafts: Sequence[_Draft]) -> None:
 
 
 def _rename(drafts: Sequence[_Draft]) -> publication.Keys:
-    """Give the domains their new names, with everything that lies under the old ones; keys of what is there now."""
+    """Carry everything under the old names to the new ones; the rows of the domains themselves come later."""
     keys = _drop_foreign_senders({draft.domain.name: draft.domain.pk for draft in drafts})
     for draft in drafts:
-        carry_domain_name(draft.domain, draft.old_name, draft.domain.name)
+        keys |= carry_domain_name(draft.domain, draft.old_name, draft.domain.name)
         DomainName.objects.filter(domain=draft.domain).update(name=draft.domain.name)
-        Domain.objects.filter(pk=draft.domain.pk).update(name=draft.domain.name)
-    return keys | publication.keys_of_domains([draft.domain.pk for draft in drafts])
+    return keys
 
 
 def _follow_defaults(ids: Sequence[int]) -> publication.Keys:
@@ -504,7 +501,10 @@ def delete_domains(actor: Actor, /, domains: Sequence[Domain], *, keep_directori
     """
     refusals = Refusals()
     locked = {d.pk: d for d in lock_domains(actor, ids=[domain.pk for domain in domains]).values()}
-    boxes = list(Mailbox.objects.filter(domain__in=locked).select_related("user", "domain"))
+    boxes = list(Mailbox.objects.filter(domain__in=locked).order_by("pk"))
+    people = {account.pk: account for account in Account.objects.filter(mailbox__domain__in=locked)}
+    for box in boxes:
+        box.user, box.domain = people[box.user_id], locked[box.domain_id]
     _check_deletion(actor, domains, locked, boxes, refusals)
     refusals.raise_if_any()
     ids = list(locked)
@@ -512,12 +512,14 @@ def delete_domains(actor: Actor, /, domains: Sequence[Domain], *, keep_directori
     keys |= remove_aliases(list(Alias.objects.filter(domain__in=ids).values_list("pk", flat=True)))
     keys |= remove_mailboxes(boxes, keep_directories=keep_directories)
     keys |= _drop_foreign_senders(dict.fromkeys(keys.names))
-    _remove_people(actor, boxes)
+    _remove_people(actor, people)
     _remove_domain_aliases(list(DomainAlias.objects.filter(target__in=ids)))
     DomainName.objects.filter(domain__in=ids).delete()
     for domain in locked.values():
         record(domain, versions=())
-    Domain.objects.filter(pk__in=ids).delete()
+    Domain.administrators.through.objects.filter(domain__in=ids).delete()
+    remaining = Domain.objects.filter(pk__in=ids)
+    remaining._raw_delete(remaining.db)  # noqa: SLF001  as for accounts: nothing refers to them any more
     publication.publish(keys)
 
 
@@ -544,12 +546,13 @@ def _check_deletion(
             refusals.add(position, "", "above_you", message % shown)
 
 
-def _remove_people(actor: Actor, boxes: Sequence[Mailbox]) -> None:
-    """Accounts that end with their mailboxes; the others lose the address."""
+def _remove_people(actor: Actor, people: Mapping[int, Account]) -> None:
+    """Accounts end with their mailboxes; those of administrators may lose the address only."""
     everybody = bool(get_global_parameter("auto_account_removal", "admin"))
-    ending = [box.user_id for box in boxes if everybody or box.user.role == Role.SIMPLE_USER]
-    staying = {box.user_id for box in boxes}.difference(ending)
-    Account.objects.filter(pk__in=staying).update(email="")
-    for account in Account.objects.filter(pk__in=staying):
+    ending = {pk: each for pk, each in people.items() if everybody or each.role == Role.SIMPLE_USER}
+    staying = [each for pk, each in people.items() if pk not in ending]
+    for account in staying:
+        account.email = ""
         record(account, changed=["email"])
-    remove_accounts(actor, Account.objects.in_bulk(ending))
+    Account.objects.filter(pk__in=[account.pk for account in staying]).update(email="")
+    remove_accounts(actor, ending)

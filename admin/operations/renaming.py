@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from django.db.models import Case, Exists, F, OuterRef, QuerySet, Value, When
+from django.db.models import Case, CharField, Exists, F, OuterRef, QuerySet, Value, When
 from django.db.models.functions import Concat, Left, Length
 
+from admin import publication
 from admin.models import Alias, AliasRecipient, Quota, SenderAddress
 from admin.operations.homes import Move, settle_domain
 from core.addresses import split_address
@@ -27,29 +28,38 @@ def logins_taken_under(old: str, new: str) -> bool:
     return User.objects.filter(username__in=wanted).exists()
 
 
-def carry_domain_name(domain: Domain, old: str, new: str) -> None:
+def carry_domain_name(domain: Domain, old: str, new: str) -> publication.Keys:
     """Addresses, logins, recipients, usage rows and sender addresses follow a domain to its new name.
 
     Set-based: the number of statements does not depend on the number of mailboxes. The row of the domain itself and
-    its place in the name space are the caller's.
+    its place in the name space are the caller's. Returns the keys, before and after, that this touches.
     """
+    keys = publication.keys_of_domains([domain.pk])
     people = User.objects.filter(mailbox__domain=domain)
     settle_domain(domain, old, new)
     addresses = people.annotate(moved=_moved("email", old, new)).values("moved")
     Quota.objects.filter(username__in=addresses).delete()  # of somebody who had the address long ago
     Quota.objects.filter(username__in=people.values("email")).update(username=_moved("username", old, new))
     _logins_under(old).update(username=_moved("username", old, new))
-    people.filter(username=F("email")).update(username=_moved("username", old, new))
-    people.update(email=_moved("email", old, new))
+    moved = _moved("username", old, new)
+    login = Case(When(username=F("email"), then=moved), default=F("username"), output_field=CharField())
+    people.update(
+        username=login, email=_moved("email", old, new)
+    )  # in this order: MariaDB reads what it has set
     Alias.objects.filter(domain=domain).update(address=_moved("address", old, new))
-    AliasRecipient.objects.filter(address__endswith=f"@{old}").update(address=_moved("address", old, new))
+    recipients = AliasRecipient.objects.filter(address__endswith=f"@{old}")
+    waiting = recipients.filter(mailbox__isnull=True, target_alias__isnull=True)
+    keys.addresses.update(waiting.values_list("alias__address", flat=True))
+    recipients.update(address=_moved("address", old, new))
     senders = SenderAddress.objects.filter(address__endswith=f"@{old}")
     same = SenderAddress.objects.filter(
         mailbox=OuterRef("mailbox"), address=_moved(OuterRef("address"), old, new)
     )
-    twice = list(senders.filter(Exists(same)).values_list("pk", flat=True))
-    SenderAddress.objects.filter(pk__in=twice).delete()
+    under = list(senders.values_list("pk", "address", Exists(same)))
+    keys.addresses.update(address for _pk, address, _twice in under)
+    SenderAddress.objects.filter(pk__in=[pk for pk, _address, twice in under if twice]).delete()
     senders.update(address=_moved("address", old, new))
+    return keys | publication.renamed_keys(keys, old, new)
 
 
 def _logins_under(name: str) -> QuerySet[User]:

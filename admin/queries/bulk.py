@@ -291,7 +291,7 @@ def reported(skipped: Iterable[tuple[Kind, str, str, _StrOrPromise]]) -> list[Gr
 
 def in_words(ids: Ids) -> str:
     """``12 accounts and 3 aliases``."""
-    phrases = list(_phrases({kind: len(found) for kind, found in ids.items() if found}))
+    phrases = list(_phrases({kind: len(ids[kind]) for kind in Kind if ids.get(kind)}))
     if len(phrases) > 1:
         return _("%(one)s and %(other)s") % {"one": phrases[0], "other": phrases[1]}
     return phrases[0] if phrases else ""

@@ -28,24 +28,24 @@ def of_disabling(ids: Ids) -> list[str]:
         *_counted(
             len(ids.get(Kind.ACCOUNT, ())),
             lambda n: ngettext(
-                "%(number)s person no longer signs in, and mail to the mailbox is refused.",
-                "%(number)s people no longer sign in, and mail to their mailboxes is refused.",
+                "%(number)s person will not be able to sign in, and mail to the mailbox will be refused.",
+                "%(number)s people will not be able to sign in, and mail to their mailboxes will be refused.",
                 n,
             ),
         ),
         *_counted(
             len(ids.get(Kind.ALIAS, ())),
             lambda n: ngettext(
-                "Mail to %(number)s alias is refused.",
-                "Mail to %(number)s aliases is refused.",
+                "Mail to %(number)s alias will be refused.",
+                "Mail to %(number)s aliases will be refused.",
                 n,
             ),
         ),
         *_counted(
             len(ids.get(Kind.DOMAIN, ())),
             lambda n: ngettext(
-                "Mail to %(number)s domain is refused, and no mail program signs in there.",
-                "Mail to %(number)s domains is refused, and no mail program signs in there.",
+                "Mail to %(number)s domain will be refused, and no mail program signs in there.",
+                "Mail to %(number)s domains will be refused, and no mail program signs in there.",
                 n,
             ),
         ),

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from admin.models import Account, Alias, AliasRecipient, Domain, DomainAlias, Mailbox, SenderAddress
+from admin.models import Account, Alias, AliasRecipient, Domain, DomainAlias, SenderAddress
 from admin.queries.addresses import address_url, canonical_address
 from admin.queries.searching import beginning_with, domain_beginnings, pasted_address, search_text
 from core.addresses import AddressError, without_extension
@@ -217,8 +217,9 @@ def _other_addresses(actor: Actor, wanted: _Wanted, known: set[str]) -> dict[str
     """Where aliases lead to, and what people may send from, beyond what has a page of its own."""
     recipients, senders = AliasRecipient.objects.all(), SenderAddress.objects.all()
     if not actor.is_super:  # who sees everything needs no joins
-        recipients = recipients.filter(alias__in=Alias.objects.visible_to(actor))
-        senders = senders.filter(mailbox__in=Mailbox.objects.visible_to(actor))
+        domains = Domain.objects.visible_to(actor)
+        recipients = recipients.filter(alias__domain__in=domains)
+        senders = senders.filter(mailbox__domain__in=domains)
     hits: dict[str, Hit] = {}
     for rows, words in ((recipients, _("Recipient of an alias")), (senders, _("Sender address"))):
         addresses = wanted.first(

@@ -81,7 +81,7 @@ def request_reset(name: str, address: str | None) -> None:
 
 def _send_links(name: str, address: str | None, language: str) -> None:
     meant = User.objects.active().filter(Q(username=name) | Q(email=name), is_local=True)
-    for account in meant.exclude(secondary_email="").exclude(username="").order_by("pk"):
+    for account in meant.exclude(secondary_email="").order_by("pk"):
         with translation.override(account.language or language):
             subject = _("A new password for your account at %(site)s") % {"site": settings.SITE_HOST}
             minutes = settings.PASSWORD_RESET_TIMEOUT // 60

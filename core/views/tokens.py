@@ -40,7 +40,7 @@ def user_token_create(request: AuthedRequest) -> HttpResponse:
             return answer_throttled(request, "core/user_token_create.html", form, throttled)
         else:
             facts = {"token": created.token, "clear": created.clear}
-            return render(request, "core/user_token_created.html", facts)
+            return render(request, "core/user_token_created.html", facts, status=201)
     return answer_form(request, "core/user_token_create.html", form)
 
 

@@ -77,6 +77,8 @@
     input.addEventListener("input", judge);
     box.querySelector("[data-generate]")?.addEventListener("click", () => {
       input.value = makePassword();
+      /* "… again" gets the same one: nobody types what he did not choose */
+      for (const again of input.form ? all('input[autocomplete="new-password"]', input.form) : []) again.value = input.value;
       show(true);
       input.dispatchEvent(new Event("input", { bubbles: true }));
       input.focus();

@@ -62,6 +62,7 @@
     alter(state);
     keep(form, state);
     show(form, state);
+    document.getElementById("announce").textContent = form.querySelector("[data-selected-count]").textContent;
   };
   const restore = () => { const form = bar(); if (form) show(form, load(form)); };
 

@@ -115,6 +115,10 @@ def test_pages_of_one_object_cost_the_same_for_2_and_for_22_rows(
         reverse("admin:alias_create"),
         reverse("admin:domain_create"),
         reverse("admin:my_mailbox"),
+        reverse("core:user_profile"),
+        reverse("core:user_password"),
+        reverse("core:user_token_list"),
+        reverse("parameters:user_preferences"),
     ]
     browser = browser_of(few.root)
     _statements(browser, urls[0])

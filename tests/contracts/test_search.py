@@ -68,7 +68,9 @@ def filled(cast: Cast) -> Cast:
     create_aliases(
         cast.root,
         [
-            AliasSpec(address="samples@dora.example", recipients=("sam@dora.example",), description="Free\nones"),
+            AliasSpec(
+                address="samples@dora.example", recipients=("sam@dora.example",), description="Free\nones"
+            ),
             AliasSpec(address="info@bücher.example", recipients=("samwise@elsewhere.example",)),
             AliasSpec(address="a+b@dora.example", recipients=("sam@dora.example",)),
         ],
@@ -92,7 +94,9 @@ def test_the_beginning_of_a_word_finds_one_of_every_kind(filled: Cast) -> None:
     }
     assert _found(filled.root, "sales@") == {"others": ["sales@partner.test"]}
     assert _found(filled.root, "helpd") == {"accounts": ["helpdesk"]}
-    assert _found(filled.root, "am@dora.example") == {"domains": ["dora.example"]}, "the middle is the list's matter"
+    assert _found(filled.root, "am@dora.example") == {"domains": ["dora.example"]}, (
+        "the middle is the list's matter"
+    )
 
 
 def test_an_account_is_found_by_its_mailbox_too_and_told_apart_by_its_name(filled: Cast) -> None:
@@ -140,7 +144,9 @@ def test_an_address_that_somebody_has_opens_its_page(
     assert (page.status_code, page.context["address"]) == (200, address)
 
 
-def test_an_address_that_nobody_has_is_offered_first_and_not_opened(filled: Cast, browser_of: Browsers) -> None:
+def test_an_address_that_nobody_has_is_offered_first_and_not_opened(
+    filled: Cast, browser_of: Browsers
+) -> None:
     answer = browser_of(filled.root).get(URL, {"q": "nobody@dora.example"})
     assert answer.status_code == 200
     assert answer.context["found"].exact.label == "nobody@dora.example"
@@ -170,7 +176,16 @@ def test_people_find_only_what_they_look_after(filled: Cast) -> None:
         "aliases": ["samples@dora.example"],
     }
     for person in (filled.mallory, filled.rita):
-        for typed in ("sam", "dora", "sales", "bücher", "helpdesk", "doras-other", "samples@dora.example", "root"):
+        for typed in (
+            "sam",
+            "dora",
+            "sales",
+            "bücher",
+            "helpdesk",
+            "doras-other",
+            "samples@dora.example",
+            "root",
+        ):
             assert _found(person, typed) == {}, (person, typed)
 
 
@@ -257,7 +272,16 @@ def test_every_search_costs_the_same_number_of_statements(
     browser = browser_of(filled.everybody[person])
     browser.get(URL)
     costs = set()
-    for typed in ("s", "sam", "sam@dora.example", "sam+x@dora.example", "zzz", "büch", "example.org", "@dora"):
+    for typed in (
+        "s",
+        "sam",
+        "sam@dora.example",
+        "sam+x@dora.example",
+        "zzz",
+        "büch",
+        "example.org",
+        "@dora",
+    ):
         with CaptureQueriesContext(connection) as queries:
             assert browser.get(URL, {"q": typed}).status_code in {200, 302}
         costs.add(len(queries))
@@ -324,13 +348,19 @@ def _scans_of_postgresql(sql: str) -> list[str]:
 
 def _scans_of_mysql(sql: str) -> list[str]:
     rows = _explained(sql, "EXPLAIN")
-    names = {"U0": "", "U1": ""}
-    return [names.get(row[2], row[2]) for row in rows if row[3] in {"ALL", "index"} and (row[8] or 0) > ROWS // 2]
+    whole = [row[2] for row in rows if row[3] in {"ALL", "index"} and int(row[8] or 0) > ROWS // 2]
+    return [_tables(sql).get(name, name) for name in whole]
 
 
 def _scans_of_sqlite(sql: str) -> list[str]:
     details = [row[3] for row in _explained(sql, "EXPLAIN QUERY PLAN")]
-    return [detail.split()[1] for detail in details if detail.startswith("SCAN")]
+    whole = [detail.split()[1] for detail in details if detail.startswith("SCAN")]
+    return [_tables(sql).get(name, name) for name in whole]
+
+
+def _tables(sql: str) -> dict[str, str]:
+    """Tables behind the aliases of subqueries."""
+    return {alias: table for table, alias in re.findall(r'["`](\w+)["`] ([A-Z]\d+)\b', sql)}
 
 
 SCANS = {"postgresql": _scans_of_postgresql, "mysql": _scans_of_mysql, "sqlite": _scans_of_sqlite}
@@ -339,10 +369,12 @@ SCANS = {"postgresql": _scans_of_postgresql, "mysql": _scans_of_mysql, "sqlite":
 @pytest.mark.parametrize("person", ["root", "dora", "rita"])
 def test_no_search_reads_a_whole_table_or_index(person: str, crowd: Cast) -> None:
     scans = SCANS[connection.vendor]
+    # Whoever looks after some domains is answered from two sides, and a planner may begin with what is in them.
+    big = BIG if person == "root" else {"core_user"}
     for typed in ("u00017@mallory.example", "u0001", "lu00017", "su00017@m", "u00017.example", "zzz"):
         asked = _asked(crowd.everybody[person], typed)
         assert len(asked) == 7
-        whole = {sql: found for sql in asked if (found := BIG & set(scans(sql)))}
+        whole = {sql: found for sql in asked if (found := big & set(scans(sql)))}
         assert whole == {}, typed
 
 

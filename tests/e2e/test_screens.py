@@ -10,7 +10,9 @@ from playwright.sync_api import expect
 
 from admin.models import Account, Alias
 from admin.operations import create_alias
-from tests.cast import Cast
+from core.models import User
+from core.operations.resets import link_of
+from tests.cast import PASSWORD, Cast
 from tests.e2e.conftest import ARTIFACTS, PHONE, WIDE
 from tests.e2e.test_main_path import sign_in
 
@@ -44,6 +46,11 @@ def screens(people: Cast) -> dict[str, str]:
         "alias_update": f"/admin/aliases/{alias}/edit/",
         "alias_delete": f"/admin/aliases/{alias}/delete/",
         "my_mailbox": "/user/",
+        "user_profile": "/user/profile/",
+        "user_password": "/user/password/",
+        "user_preferences": "/user/preferences/",
+        "user_token_list": "/user/tokens/",
+        "user_token_create": "/user/tokens/new/",
         "style_guide": "/style-guide/",
         "not_found": "/nowhere/",
     }
@@ -92,3 +99,47 @@ def test_every_screen_is_clean(page: Page, people: Cast, size: ViewportSize, sch
     sign_in(page, "sam@dora.example")
     expect(page.get_by_role("heading", level=1)).to_contain_text("sam@dora.example")
     look_at(page, "my_mailbox_of_a_simple_user", look)
+    own_account(page, look)
+
+
+def own_account(page: Page, look: str) -> None:
+    """What a simple user changes of himself, and a password that was forgotten."""
+    page.goto("/user/forward/")
+    page.get_by_label("Forward to").fill("sam@elsewhere.example, nobody@dora.example")
+    page.get_by_role("button", name="Save").click()
+    look_at(page, "user_forward_refused", look)
+    page.get_by_label("Forward to").fill("sam@elsewhere.example")
+    page.get_by_role("button", name="Save").click()
+    look_at(page, "user_forward", look)
+
+    page.goto("/user/password/")
+    page.get_by_label("New password", exact=True).fill("short")
+    page.get_by_label("New password again").fill("other")
+    page.get_by_role("button", name="Change the password").click()
+    look_at(page, "user_password_refused", look)
+
+    page.goto("/user/tokens/new/")
+    page.get_by_label("Name").fill("Nightly report")
+    page.get_by_label("Read domains").check()
+    page.get_by_label("Current password").fill(PASSWORD)
+    page.get_by_role("button", name="Create the token").click()
+    expect(page.locator("#secret")).to_be_visible()
+    look_at(page, "user_token_created", look)
+    page.goto("/user/tokens/")
+    look_at(page, "user_token_list_of_a_simple_user", look)
+    page.get_by_role("link", name="Revoke Nightly report").click()
+    look_at(page, "user_token_delete", look)
+    page.get_by_role("button", name="Revoke the token").click()
+
+    account = User.objects.get(username="sam@dora.example")
+    account.secondary_email = "sam@home.example"
+    account.save(update_fields=["secondary_email"])
+    for name, path in {
+        "password_reset": "/accounts/password_reset/",
+        "password_reset_done": "/accounts/password_reset/done/",
+        "password_reset_confirm": link_of(account).partition("localhost")[2],
+        "password_reset_dead": "/accounts/reset/MQ/x-y/",
+        "password_reset_complete": "/accounts/reset/done/",
+    }.items():
+        page.goto(path)
+        look_at(page, name, look)
