@@ -131,6 +131,10 @@ def facts(names: Iterable[str], addresses: Iterable[str]) -> dict[tuple[Fact, st
     return {(Fact(fact), key): value for fact, key, value in found}
 
 
+def _mailboxes(key: str) -> list[str]:
+    return list(MailUser.objects.filter(address=key).values_list("address", flat=True))
+
+
 def _retry(key: str) -> list[str]:
     pending = MailCheck.objects.filter(address=key, action=MailCheck.Action.RETRY)
     return [RETRY_ACTION] if pending.exists() else []
@@ -162,6 +166,13 @@ POSTFIX: tuple[Lookup, ...] = (
             "SELECT CASE WHEN {past} THEN address ELSE target END FROM mail_route WHERE address = {key}"
         ),
         answer=_next_addresses,
+    ),
+    Lookup(
+        name="mailboxes",
+        # Without it Postfix believes in an address for days after it was renamed or deleted: what it once verified.
+        question="Is this a mailbox that receives? (virtual_mailbox_maps)",
+        template="SELECT address FROM mail_user WHERE address = {key}",
+        answer=_mailboxes,
     ),
     Lookup(
         name="maintain",

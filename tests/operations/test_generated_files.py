@@ -34,6 +34,7 @@ POSTFIX_FILES = {
     "sql-domains.cf",
     "sql-domain-aliases.cf",
     "sql-aliases.cf",
+    "sql-mailboxes.cf",
     "sql-maintain.cf",
     "sql-spliteddomains-transport.cf",
     "sql-sender-login-mailboxes.cf",

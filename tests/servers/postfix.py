@@ -20,6 +20,7 @@ MAP_MODE = 0o640
 # What of a generated directory goes into which parameter; a file that does not exist is left out.
 MAPS: dict[str, tuple[str, ...]] = {
     "virtual_mailbox_domains": ("sql-domains.cf",),
+    "virtual_mailbox_maps": ("sql-mailboxes.cf",),
     "virtual_alias_domains": ("sql-domain-aliases.cf",),
     "virtual_alias_maps": ("sql-aliases.cf",),
     "relay_domains": ("sql-relaydomains.cf",),
@@ -95,8 +96,8 @@ unverified_recipient_reject_code = 550
 address_verify_map =
 address_verify_poll_delay = 1s
 address_verify_poll_count = 10
-address_verify_positive_expire_time = 2s
-address_verify_positive_refresh_time = 1s
+address_verify_positive_expire_time = 1h
+address_verify_positive_refresh_time = 1h
 address_verify_negative_expire_time = 2s
 address_verify_negative_refresh_time = 1s
 
