@@ -151,7 +151,10 @@ class AddressField(forms.MultiValueField):
 
 
 class ValueListWidget(forms.Widget):
-    """One input per value, all with the same name; spare lines make it work without JavaScript."""
+    """One input per value, all with the same name; spare lines make it work without JavaScript.
+
+    *suggest* is an address that answers ``?q=`` with a JSON list of values to offer while somebody types.
+    """
 
     template_name = "components/widgets/value_list.html"
     use_fieldset = True
@@ -163,9 +166,11 @@ class ValueListWidget(forms.Widget):
         item: str | Promise = "",
         add: str | Promise = "",
         spare: int = 2,
+        suggest: str | Promise = "",
     ) -> None:
         super().__init__(attrs)
         self.item, self.add, self.spare = item or _("Value"), add or _("Add a line"), spare
+        self.suggest = suggest
 
     def value_from_datadict(self, data: Mapping[str, Any], files: Mapping[str, Any], name: str) -> list[str]:
         """Every line that is not blank."""
@@ -179,12 +184,13 @@ class ValueListWidget(forms.Widget):
         return False
 
     def get_context(self, name: str, value: object, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        """Add ``widget.lines`` (values, then spare blanks), ``item``, ``add`` and ``invalid``."""
+        """Add ``widget.lines`` (values, then spare blanks), ``item``, ``add``, ``suggest`` and ``invalid``."""
         context = super().get_context(name, None, attrs)
         values = [str(line) for line in value] if isinstance(value, list | tuple) else []
         lines = values + [""] * (self.spare if values else self.spare + 1)
         invalid = "aria-invalid" in context["widget"]["attrs"]
-        context["widget"] |= {"lines": lines, "item": self.item, "add": self.add, "invalid": invalid}
+        own = {"lines": lines, "item": self.item, "add": self.add, "suggest": self.suggest}
+        context["widget"] |= own | {"invalid": invalid}
         return context
 
     def use_required_attribute(self, initial: object) -> bool:
@@ -217,6 +223,29 @@ class FieldGroup:
 
 
 @dataclass(frozen=True)
+class Section:
+    """Fields of the short part that stand together under a heading; in a form with ``steps`` one step."""
+
+    key: str
+    label: str | Promise
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BoundSection:
+    """A :class:`Section` of one form, for templates; without a label when the form has no sections."""
+
+    key: str
+    label: str | Promise
+    fields: tuple[BoundField, ...]
+
+    @property
+    def is_refused(self) -> bool:
+        """Where to begin after a refusal."""
+        return any(field.errors for field in self.fields)
+
+
+@dataclass(frozen=True)
 class BoundGroup:
     """A :class:`FieldGroup` of one form, for templates."""
 
@@ -233,10 +262,14 @@ class BoundGroup:
 class PanelForm(forms.Form):
     """A form that knows its layout: the short part first, the rest in groups at the side.
 
-    ``halves`` stand two in a line; ``shown_when`` maps a field to ``"other=value value"``, on which it depends.
+    ``halves`` stand two in a line; ``sections`` divide the short part, and with ``steps`` a browser shows one of them
+    at a time; ``shown_when`` maps a field to ``"other=value value"``, on which it depends, or to ``"other!="``: shown
+    while the other one is not what it began with.
     """
 
     halves: ClassVar[frozenset[str]] = frozenset()
+    sections: ClassVar[tuple[Section, ...]] = ()
+    steps: ClassVar[bool] = False
     more: ClassVar[tuple[FieldGroup, ...]] = ()
     shown_when: ClassVar[Mapping[str, str]] = {}
 
@@ -244,6 +277,17 @@ class PanelForm(forms.Form):
         """Visible fields that are in no group."""
         grouped = {name for group in self.more for name in group.fields}
         return (field for field in self.visible_fields() if field.name not in grouped)
+
+    def short_sections(self) -> list[BoundSection]:
+        """The short part, divided; what no section names stands in the first one."""
+        named = {name for section in self.sections for name in section.fields}
+        others = tuple(field for field in self.short_fields() if field.name not in named)
+        found: list[BoundSection] = []
+        for section in self.sections or (Section("", "", ()),):
+            own = tuple(self[name] for name in section.fields if name in self.fields)
+            if fields := own if found else (*own, *others):
+                found.append(BoundSection(section.key, section.label, fields))
+        return found
 
     def more_groups(self) -> list[BoundGroup]:
         """The groups that have at least one field in this form (forms drop fields that an actor may not set)."""

@@ -1,4 +1,4 @@
-"""Who may change himself, and how he must have proved who he is."""
+"""What an account may change of itself, and by which credential."""
 
 from core.actor import Actor, Credential
 

@@ -17,7 +17,7 @@ from enum import Enum
 from math import ceil
 from typing import Final
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Case, F, PositiveIntegerField, Q, Value, When
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -30,8 +30,8 @@ from core.models import Log, Throttle, User
 FORGET_AFTER: Final = timedelta(hours=24)
 _KNOWN_FOR: Final = timedelta(days=30)
 _SIGN_INS_LOOKED_AT: Final = 200
+_DROPPED_AT_ONCE: Final = 100
 _PREFIX: Final = {4: 24, 6: 64}
-_ATTEMPTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +117,13 @@ class Attempt:
 
     def failed(self) -> None:
         """Count a failure against both keys."""
-        for _attempt in range(_ATTEMPTS - 1):
-            try:
-                return self._count()
-            except IntegrityError:
-                continue  # the same first failure at the same moment: now there is a row to lock
-        return self._count()
+        while not self._count():
+            # By itself, before anything is locked: two first failures at the same moment would deadlock otherwise.
+            now = timezone.now()
+            for key in (self._pair_key, self._account_key):
+                row = Throttle(key=key, failures=0, last_at=now)
+                Throttle.objects.bulk_create([row], ignore_conflicts=True)
+            _drop_forgotten(now)
 
     def succeeded(self) -> None:
         """Forget the failures of this account in this network; what came from elsewhere is left to time."""
@@ -153,20 +154,18 @@ class Attempt:
             transaction.set_rollback(True)
         return False
 
-    def _count(self) -> None:
+    def _count(self) -> bool:
+        """False when a row is missing: there never was one, or it was forgotten meanwhile."""
         now = timezone.now()
-        keys = sorted([self._pair_key, self._account_key])
         with transaction.atomic():
-            locked = Throttle.objects.select_for_update().filter(key__in=keys).order_by("key")
-            rows = {row.key: row for row in locked}
+            keys = (self._pair_key, self._account_key)
+            rows = Throttle.objects.select_for_update().filter(key__in=keys).order_by("key").in_bulk()
             self._judge(rows)
             for row in rows.values():
                 row.failures, row.last_at = _fresh(row, now) + 1, now
-            Throttle.objects.bulk_update(rows.values(), ["failures", "last_at"])
-            new = [Throttle(key=key, failures=1, last_at=now) for key in keys if key not in rows]
-            Throttle.objects.bulk_create(new)
-        if new:
-            Throttle.objects.filter(last_at__lt=now - FORGET_AFTER).delete()
+            if len(rows) == len(keys):
+                Throttle.objects.bulk_update(rows.values(), ["failures", "last_at"])
+        return len(rows) == len(keys)
 
     def _judge(self, rows: dict[str, Throttle]) -> None:
         now = timezone.now()
@@ -212,6 +211,13 @@ def network_of(address: str | None) -> str:
 
 def _key(thing: Thing, name: str, network: str) -> str:
     return salted_hmac("core.throttling", f"{thing.value}\0{name}\0{network}", algorithm="sha256").hexdigest()
+
+
+def _drop_forgotten(now: datetime) -> None:
+    """Keep the table small. Looked for without locks: a DELETE by age would lock every row that it passes."""
+    old = Throttle.objects.filter(last_at__lt=now - FORGET_AFTER).values_list("key", flat=True)
+    if keys := list(old[:_DROPPED_AT_ONCE]):
+        Throttle.objects.filter(key__in=keys, last_at__lt=now - FORGET_AFTER).delete()
 
 
 def _fresh(row: Throttle | None, now: datetime) -> int:

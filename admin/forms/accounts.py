@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from django import forms
@@ -12,12 +12,30 @@ from django.utils.translation import gettext_lazy as _
 from admin.forms.controls import QuotaField, WordListField, address_field, names_field
 from admin.models import Account, Mailbox
 from admin.operations import MailboxSpec
-from core.form_rendering import FieldGroup, PanelForm, PasswordBox, SegmentedSelect, Switch, ValueListWidget
+from core.editing import EditForm
+from core.form_rendering import (
+    FieldGroup,
+    PanelForm,
+    PasswordBox,
+    Section,
+    SegmentedSelect,
+    Switch,
+    ValueListWidget,
+)
 from core.presentation import unicode_domain
 from core.roles import Role
 
 _ADMINISTERING: Final = " ".join(role.value for role in Role if role.administers)
 _WITHOUT_MAILBOX: Final = " ".join(role.value for role in Role if role is not Role.SIMPLE_USER)
+_PROFILE: Final = (
+    "first_name",
+    "last_name",
+    "is_active",
+    "language",
+    "secondary_email",
+    "phone_number",
+    "master_user",
+)
 
 
 class _AccountForm(PanelForm):
@@ -27,11 +45,12 @@ class _AccountForm(PanelForm):
     shown_when: ClassVar[Mapping[str, str]] = {
         "username": f"role={_WITHOUT_MAILBOX}",
         "administers": f"role={_ADMINISTERING}",
+        "master_user": f"role={Role.SUPER_ADMIN.value}",
         "password": "password_mode=type",
         "quota": "quota_mode=own",
     }
     more: ClassVar[tuple[FieldGroup, ...]] = (
-        FieldGroup(_("Sender addresses"), "at", ("sender_addresses",)),
+        FieldGroup(_("Administers"), "globe2", ("administers",)),
         FieldGroup(_("Language and contact"), "translate", ("language", "secondary_email", "phone_number")),
     )
 
@@ -53,6 +72,19 @@ class _AccountForm(PanelForm):
     password = forms.CharField(
         label=_("New password"), required=False, strip=False, widget=PasswordBox(new=True)
     )
+    is_active = forms.BooleanField(
+        label=_("Enabled"),
+        required=False,
+        initial=True,
+        widget=Switch,
+        help_text=_("Off: no sign-in, and mail is refused."),
+    )
+    master_user = forms.BooleanField(
+        label=_("Master user"),
+        required=False,
+        widget=Switch,
+        help_text=_("Opens every mailbox with this password: for migration and support."),
+    )
     quota_mode = forms.ChoiceField(
         label=_("Quota"),
         required=False,
@@ -65,12 +97,11 @@ class _AccountForm(PanelForm):
         required=False,
         help_text=_("For example 500 MB or 2 GB; a number alone means MB, and 0 means no limit."),
     )
-    is_active = forms.BooleanField(
-        label=_("Enabled"),
+    aliases = WordListField(
+        label=_("Aliases"),
         required=False,
-        initial=True,
-        widget=Switch,
-        help_text=_("Off: no sign-in, and mail is refused."),
+        widget=ValueListWidget(item=_("Alias"), add=_("Add an alias")),
+        help_text=_("Further addresses in your domains whose mail reaches this mailbox."),
     )
     sender_addresses = WordListField(
         label=_("May also send as"),
@@ -96,13 +127,19 @@ class _AccountForm(PanelForm):
     def __init__(self, *args: Any, roles: Sequence[Role], domains: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["administers"] = names_field(
-            domains, map(unicode_domain, domains), label=_("Administers"), required=False
+            domains,
+            map(unicode_domain, domains),
+            chosen=len(self.initial.get("administers", ())),
+            label=_("Administers"),
+            required=False,
         )
         offered = [(role.value, role.label) for role in roles]
         if len(offered) > 1:
             self.fields["role"].widget.choices = offered
         else:
             self._drop("role", "username", "administers")
+        if Role.SUPER_ADMIN not in roles:
+            self._drop("master_user")
 
     def _drop(self, *names: str) -> None:
         for name in names:
@@ -113,7 +150,8 @@ class _AccountForm(PanelForm):
         given = self.cleaned_data
         for name, rule in self.shown_when.items():
             other, _equals, values = rule.partition("=")
-            if name in self.fields and str(given.get(other) or "") not in values.split():
+            counts = not values or self._chosen(other) in values.split()
+            if name in self.fields and not counts:
                 self.errors.pop(name, None)
                 given[name] = None
         if "quota" in self.fields and given.get("quota_mode") == "own" and given.get("quota", 0) is None:
@@ -121,19 +159,46 @@ class _AccountForm(PanelForm):
             self.add_error("quota", forms.ValidationError(message, code="required"))
         return given
 
-    def _role(self) -> Role | None:
-        """The chosen role; None where there was nothing to choose."""
-        return self.cleaned_data.get("role")
+    def _chosen(self, name: str) -> str:
+        return str(self.cleaned_data.get(name) or "")
 
-    def _profile(self) -> dict[str, Any]:
-        names = ("first_name", "last_name", "is_active", "language", "secondary_email", "phone_number")
-        return {name: self.cleaned_data[name] for name in names if name in self.fields}
+    def _profile(self, names: Iterable[str]) -> dict[str, Any]:
+        """What the operation takes of the plain fields; a switch that is ruled out is off."""
+        given = self.cleaned_data
+        return {
+            name: bool(given[name]) if isinstance(self.fields[name], forms.BooleanField) else given[name]
+            for name in names
+            if name in self.fields
+        }
+
+    def clean_address(self) -> str:
+        """A domain without anything before it is no address: only the menu was not touched."""
+        address: str = self.cleaned_data["address"]
+        return "" if address.startswith("@") else address
 
 
 class AccountCreateForm(_AccountForm):
-    """A new account."""
+    """A new account: the person, then the mailbox."""
 
-    field_order = ("address",)
+    steps: ClassVar[bool] = True
+    sections: ClassVar[tuple[Section, ...]] = (
+        Section(
+            "general",
+            _("General"),
+            (
+                "address",
+                "first_name",
+                "last_name",
+                "role",
+                "username",
+                "password_mode",
+                "password",
+                "is_active",
+                "master_user",
+            ),
+        ),
+        Section("mail", _("Mail"), ("quota_mode", "quota", "aliases", "sender_addresses")),
+    )
 
     address = forms.Field()
 
@@ -154,7 +219,7 @@ class AccountCreateForm(_AccountForm):
     def clean(self) -> dict[str, Any]:
         """A simple user without an address is a blank that was forgotten."""
         given = super().clean()
-        if self._role() is Role.SIMPLE_USER and given.get("address") == "":
+        if given.get("role") is Role.SIMPLE_USER and given.get("address") == "":
             message = _("A simple user needs a mailbox. Enter its address.")
             self.add_error("address", forms.ValidationError(message, code="required"))
         return given
@@ -170,31 +235,61 @@ class AccountCreateForm(_AccountForm):
     def values(self) -> dict[str, Any]:
         """What the operation takes."""
         given = self.cleaned_data
-        role, mode = self._role() or self.only_role, given["password_mode"]
         address = given["address"]
         mailbox = MailboxSpec(
             address=address, quota=given["quota"], sender_addresses=tuple(given["sender_addresses"])
         )
-        return self._profile() | {
-            "role": role,
+        return self._profile(_PROFILE) | {
+            "role": given.get("role") or self.only_role,
             "username": given.get("username") or address,
-            "password": (given["password"] or "") if mode == "type" else None,
+            "password": (given["password"] or "") if self._chosen("password_mode") == "type" else None,
             "mailbox": mailbox if address else None,
+            "aliases": tuple(given["aliases"]),
             "administers": tuple(given.get("administers") or ()),
         }
 
-    def clean_address(self) -> str:
-        """A domain without anything before it is no address: only the menu was not touched."""
-        address: str = self.cleaned_data["address"]
-        return "" if address.startswith("@") else address
 
-
-class AccountUpdateForm(_AccountForm):
+class AccountUpdateForm(EditForm, _AccountForm):
     """What can be changed of an account; *mailbox* is None when it has none, *own* when it is the actor's."""
+
+    together: ClassVar[Mapping[str, str]] = {"quota": "quota_mode"}
+    logged_as: ClassVar[Mapping[str, str]] = {"address": "email", "quota_mode": "quota"}
+    shown_when: ClassVar[Mapping[str, str]] = {**_AccountForm.shown_when, "keep_old_address": "address!="}
+    sections: ClassVar[tuple[Section, ...]] = (
+        Section(
+            "general",
+            _("General"),
+            (
+                "first_name",
+                "last_name",
+                "role",
+                "username",
+                "is_active",
+                "password_mode",
+                "password",
+                "master_user",
+            ),
+        ),
+        Section("mail", _("Mail"), ("address", "keep_old_address", "quota_mode", "quota")),
+    )
+    more: ClassVar[tuple[FieldGroup, ...]] = (
+        FieldGroup(_("Aliases and sender addresses"), "at", ("aliases", "sender_addresses")),
+        *_AccountForm.more,
+    )
+
+    address = forms.Field()
+    keep_old_address = forms.BooleanField(
+        label=_("Keep the old address as an alias"),
+        required=False,
+        initial=True,
+        widget=Switch,
+        help_text=_("Only when the address changes: mail to the old one goes on to arrive."),
+    )
 
     def __init__(
         self,
         *args: Any,
+        account: Account,
         roles: Sequence[Role],
         domains: Sequence[str],
         mailbox: Mailbox | None,
@@ -202,14 +297,48 @@ class AccountUpdateForm(_AccountForm):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, roles=roles, domains=domains, **kwargs)
-        self._drop("username")
+        self.present_role = Role(account.role)
+        if own or self.present_role not in roles:
+            self._drop("role")
         if own:
-            self._drop("role", "administers", "is_active")
-        if mailbox is None:
-            self._drop("quota_mode", "quota", "sender_addresses")
+            self._drop("administers", "is_active")
+        if "role" not in self.fields:
+            self._drop(*_not_for(self.present_role))
+        self._set_up_address(domains, mailbox)
+        if "username" in self.fields:
+            words = _("The name to sign in with. As long as it is the address, it follows the address.")
+            self.fields["username"].help_text = words
         mode = self.fields["password_mode"]
         mode.choices = (("keep", _("Keep")), ("generate", _("Generate")), ("type", _("Type one")))  # type: ignore[attr-defined]  # a ChoiceField
         mode.initial = "keep"
+
+    def _set_up_address(self, domains: Sequence[str], mailbox: Mailbox | None) -> None:
+        # The domain of the mailbox may be one that the actor does not see.
+        home = [mailbox.domain.name] if mailbox and mailbox.domain.name not in domains else []
+        self.fields["address"] = address_field(
+            [*domains, *home],
+            required=False,
+            label=_("Address"),
+            help_text=_("Blank: no mailbox. With an address the account gets one.")
+            if mailbox is None
+            else _("Another address renames the mailbox: its mail, its aliases and its sign-in follow."),
+        )
+        self.fields["address"].widget.is_required = mailbox is not None  # the operation refuses a blank
+        if mailbox is None:
+            self._drop("keep_old_address")
+        elif not mailbox.domain.enabled and "is_active" in self.fields:
+            words = _("The domain %(name)s is disabled: until it is enabled, this has no effect on mail.")
+            self.fields["is_active"].help_text = words % {"name": unicode_domain(mailbox.domain.name)}
+
+    def _chosen(self, name: str) -> str:
+        if name == "role" and name not in self.fields:
+            return self.present_role.value
+        return super()._chosen(name)
+
+    @property
+    def beside(self) -> dict[str, str]:
+        """A user name that follows the address: what is wrong with it stands beside the address."""
+        return {} if self.changes("username") else {"username": "address"}
 
     @property
     def wants_random_password(self) -> bool:
@@ -218,33 +347,52 @@ class AccountUpdateForm(_AccountForm):
         return mode == "generate"
 
     def values(self) -> dict[str, Any]:
-        """What the operation takes; what has no field here stays as it is."""
+        """What the operation takes: only what was changed here, so that nothing of others is overwritten."""
         given = self.cleaned_data
-        values = self._profile()
-        role, mode = self._role(), given["password_mode"]
-        if role is not None:
-            values["role"] = role
-        if mode == "type":
-            values["password"] = given["password"] or ""
-        if "quota" in self.fields:
+        values = self._profile(name for name in (*_PROFILE, "role", "address") if self.changes(name))
+        for name in ("aliases", "sender_addresses", "administers"):
+            if self.changes(name) and given[name] is not None:
+                values[name] = tuple(given[name])
+        if self.changes("quota", "quota_mode"):
             values["quota"] = given["quota"]
-            values["sender_addresses"] = tuple(given["sender_addresses"])
-        # Only a changed choice is sent: the account may administer domains that the actor does not see.
-        wanted = given.get("administers")
-        if wanted is not None and set(wanted) != set(self.initial.get("administers", ())):
-            values["administers"] = tuple(wanted)
-        return values
+        if self._chosen("password_mode") == "type":
+            values["password"] = given["password"] or ""
+        return values | self._names(values)
+
+    def _names(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """What goes with another role or address."""
+        given = self.cleaned_data
+        names: dict[str, Any] = {}
+        if "address" in values and "keep_old_address" in self.fields:
+            names["keep_old_address"] = given["keep_old_address"]
+        if self.changes("username") and given["username"]:
+            names["username"] = given["username"]
+        elif values.get("role") is Role.SIMPLE_USER and given["address"]:
+            names["username"] = given["address"]  # the only name that a simple user may have
+        return names
 
 
-def account_values(account: Account, mailbox: Mailbox | None, administers: list[str]) -> dict[str, Any]:
+def _not_for(role: Role) -> list[str]:
+    """Fields that depend on the role, and do not go with this one."""
+    rules = _AccountForm.shown_when.items()
+    return [
+        name
+        for name, rule in rules
+        if rule.startswith("role=") and role.value not in rule.partition("=")[2].split()
+    ]
+
+
+def account_values(
+    account: Account, mailbox: Mailbox | None, administers: list[str], aliases: list[str]
+) -> dict[str, Any]:
     """Values that the form begins with."""
-    names = ("first_name", "last_name", "role", "is_active", "language", "secondary_email", "phone_number")
-    values: dict[str, Any] = {name: getattr(account, name) for name in names}
-    values["administers"] = administers
+    values: dict[str, Any] = {name: getattr(account, name) for name in (*_PROFILE, "role", "username")}
+    values |= {"administers": administers, "aliases": aliases, "address": account.email}
+    values |= {"quota_mode": "domain", "quota": None, "sender_addresses": []}
     if mailbox is not None:
-        values["quota_mode"] = "domain" if mailbox.use_domain_quota else "own"
-        values["quota"] = mailbox.quota
         values["sender_addresses"] = list(
             mailbox.sender_addresses.order_by("address").values_list("address", flat=True)
         )
+        if not mailbox.use_domain_quota:
+            values |= {"quota_mode": "own", "quota": mailbox.quota}
     return values

@@ -11,14 +11,16 @@ from django.utils.translation import gettext_lazy as _
 
 from admin.forms.controls import WordListField, address_field
 from admin.models import Alias
+from admin.operations import random_alias_address
+from core.editing import EditForm
 from core.form_rendering import FieldGroup, PanelForm, Switch, ValueListWidget
 
 # What <input type="datetime-local"> shows and sends.
 _INSTANT = "%Y-%m-%dT%H:%M"
 
 
-class AliasUpdateForm(PanelForm):
-    """What can be changed of an alias."""
+class _AliasForm(PanelForm):
+    """What creation and change have in common."""
 
     more: ClassVar[tuple[FieldGroup, ...]] = (
         FieldGroup(_("Expiry"), "calendar-event", ("expire_at",)),
@@ -54,17 +56,32 @@ class AliasUpdateForm(PanelForm):
             message = self.fields["expire_at"].error_messages["invalid"]
             raise forms.ValidationError(message, code="invalid") from error
 
+
+class AliasUpdateForm(EditForm, _AliasForm):
+    """What can be changed of an alias."""
+
     def values(self) -> dict[str, Any]:
-        """What the operation takes."""
-        return self.cleaned_data | {"recipients": tuple(self.cleaned_data["recipients"])}
+        """What the operation takes: only what was changed here."""
+        values = {name: value for name, value in self.cleaned_data.items() if self.changes(name)}
+        if "recipients" in values:
+            values["recipients"] = tuple(values["recipients"])
+        return values
 
 
-class AliasCreateForm(AliasUpdateForm):
-    """A new alias: its address besides."""
+class AliasCreateForm(_AliasForm):
+    """A new alias: its address besides, typed or made at random in the domain that is chosen."""
 
-    field_order = ("address",)
+    field_order = ("address", "random_address")
 
     address = forms.Field()
+    random_address = forms.BooleanField(
+        label=_("Random address"),
+        required=False,
+        widget=Switch,
+        help_text=_(
+            "The panel writes 20 characters before the “@”, whatever stands there: an address for one purpose."
+        ),
+    )
 
     def __init__(self, *args: Any, domains: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -74,6 +91,13 @@ class AliasCreateForm(AliasUpdateForm):
             label=_("Address"),
             help_text=_("Nothing before the “@” makes a catch-all: it takes what nobody else has."),
         )
+
+    def values(self) -> dict[str, Any]:
+        """What the operation takes."""
+        given = dict(self.cleaned_data)
+        if given.pop("random_address"):
+            given["address"] = random_alias_address(given["address"].rpartition("@")[2])
+        return given | {"recipients": tuple(given["recipients"])}
 
 
 def alias_values(alias: Alias, recipients: list[str]) -> dict[str, Any]:

@@ -97,7 +97,7 @@ class MailboxQuotaForm(PanelForm):
 
     quota_mode = forms.ChoiceField(
         label=_("Quota"),
-        choices=(("own", _("Same for all")), ("domain", _("Domain’s value"))),
+        choices=(("own", _("Same for all")), ("domain", _("Domain's value"))),
         initial="own",
         widget=SegmentedSelect,
     )
@@ -164,7 +164,7 @@ class BulkForm(forms.Form):
     keep_directories = forms.BooleanField(
         label=_("Keep the mail directories"),
         required=False,
-        help_text=_("The mail stays on the disk; an administrator of this server can hand it out."),
+        help_text=_("The mail stays on disk where it is; otherwise it goes to the trash."),
     )
     confirmation = forms.CharField(label=_("Confirmation"), required=False)
 

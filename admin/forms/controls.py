@@ -8,10 +8,11 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
 from django import forms
+from django.urls import reverse_lazy
 from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
-from core.form_rendering import AddressField, ValueListField
+from core.form_rendering import AddressField, ValueListField, ValueListWidget
 
 # From so many domains on, an address is typed as a whole: a menu of a thousand names helps nobody.
 MENU_LIMIT: Final = 200
@@ -23,7 +24,7 @@ _SEPARATORS: Final = re.compile(r"[\s,;]+")
 
 
 def wished_address(given: Mapping[str, str], domains: Sequence[str]) -> dict[str, str]:
-    """What a link asks the field ``address`` to begin with: ``?address=info@…`` in an offered domain, or ``?domain=…``."""
+    """What a link asks the field ``address`` to begin with: ``?address=`` in an offered domain, or ``?domain=``."""
     local, _at_sign, domain = given.get("address", "").rpartition("@")
     domain = domain or given.get("domain", "")
     return {"address": f"{local}@{domain}"} if domain in domains and local.isprintable() else {}
@@ -44,6 +45,13 @@ class QuotaField(forms.CharField):
         """Megabytes; None for a blank."""
         text = super().clean(value)
         return megabytes(text, self.error_messages["quota_format"]) if text else None
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compare amounts: ``2048 MB`` is ``2 GB``."""
+        try:
+            return self.clean(self.prepare_value(initial)) != self.clean(data)
+        except forms.ValidationError:
+            return True
 
     def prepare_value(self, value: Any) -> Any:
         """Stored megabytes in the largest unit that divides them; what was typed stays as it is."""
@@ -76,8 +84,13 @@ class WordListField(ValueListField):
     """Addresses or names, one per line; commas, semicolons and spaces divide lines too."""
 
     def to_python(self, value: object) -> list[str]:
-        """Words in their order."""
-        return [word for line in super().to_python(value) for word in _SEPARATORS.split(line) if word]
+        """Words in their order, from lines or from one text."""
+        lines = [value] if isinstance(value, str) else super().to_python(value)
+        return [word for line in lines for word in _SEPARATORS.split(line) if word]
+
+    def has_changed(self, initial: object, data: object) -> bool:
+        """Their order says nothing."""
+        return set(self.to_python(initial)) != set(self.to_python(data))
 
     def validate(self, value: object) -> None:
         """Whether nothing is enough is said by the operation; ``required`` only marks the label."""
@@ -115,9 +128,27 @@ def address_field(domains: Sequence[str], *, local_required: bool = True, **kwar
     return forms.CharField(widget=forms.TextInput(attrs), **kwargs)
 
 
-def names_field(domains: Sequence[str], labels: Iterable[str], **kwargs: Any) -> forms.Field:
-    """The control for several domains: checkboxes, or lines when there are many."""
+class _Lines(forms.Textarea):
+    """A long list as one text: a form with thousands of inputs is too much for browser and server."""
+
+    def format_value(self, value: Any) -> str | None:
+        return "\n".join(value) if isinstance(value, list | tuple) else super().format_value(value)
+
+
+def names_field(
+    domains: Sequence[str], labels: Iterable[str], *, chosen: int = 0, **kwargs: Any
+) -> forms.Field:
+    """The control for several domains, of which *chosen* many are set already.
+
+    Checkboxes; lines with suggestions while somebody types when there are many to choose from; one text when many are
+    chosen.
+    """
     if len(domains) < MENU_LIMIT:
         choices = list(zip(domains, labels, strict=True))
         return NamesField(choices=choices, widget=forms.CheckboxSelectMultiple, **kwargs)
-    return WordListField(**kwargs)
+    if chosen >= MENU_LIMIT:
+        return WordListField(widget=_Lines({"rows": 12}), help_text=_("One name per line."), **kwargs)
+    widget = ValueListWidget(
+        item=_("Domain"), add=_("Add a domain"), suggest=reverse_lazy("admin:domain_names")
+    )
+    return WordListField(widget=widget, help_text=_("Type the beginning of a name."), **kwargs)

@@ -8,16 +8,34 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from core.presentation import unicode_domain
+from parameters.tools import get_global_parameter
+
+
+def handles_directories() -> bool:
+    """Whether the panel takes mail directories away at all."""
+    return bool(get_global_parameter("handle_mailboxes", "admin"))
 
 
 class DeletionForm(forms.Form):
     """Asks for the name of what is to be deleted, in either spelling of its domain."""
 
     confirmation = forms.CharField(label=_("Name"), required=False)
+    keep_directories = forms.BooleanField(
+        label=_("Keep the mail directories"),
+        required=False,
+        help_text=_("The mail stays on disk where it is; otherwise it goes to the trash."),
+    )
 
-    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, name: str, has_directories: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.name = name
+        if not has_directories:
+            del self.fields["keep_directories"]
+
+    @property
+    def keeps_directories(self) -> bool:
+        """Whether mail stays on disk."""
+        return bool(self.cleaned_data.get("keep_directories"))
 
     def clean_confirmation(self) -> str:
         """The typed name, when it is the right one."""

@@ -16,6 +16,7 @@ from admin.operations.aliases import (
     create_alias,
     create_aliases,
     delete_aliases,
+    random_alias_address,
     update_alias,
     update_aliases,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "delete_accounts",
     "delete_aliases",
     "delete_domains",
+    "random_alias_address",
     "rebuild_published",
     "remove_administrators",
     "set_up_domains",

@@ -43,6 +43,7 @@ from admin.operations.ground import (
     grammatical,
     lock_domains,
     refuse_foreign_name,
+    refuse_repeated,
     utf8_local_parts,
 )
 from admin.operations.homes import Move, settle_moves
@@ -131,7 +132,7 @@ def update_accounts(actor: Actor, /, changes: Sequence[AccountChange]) -> list[A
     """Change accounts.
 
     Codes: as for creation, ``gone``, ``no_mailbox``, ``mailbox_stays``, ``not_yourself`` (role, disabling),
-    ``last_super_admin``, ``domain_not_yours``, ``recipients_there``, ``changed_meanwhile``.
+    ``last_super_admin``, ``domain_not_yours``, ``recipients_there``, ``changed_meanwhile``, ``rights_not_yours``.
     """
     given = [None if isinstance(change.password, Unset) else change.password for change in changes]
     wanted = [password for password in given if password is not None]
@@ -161,11 +162,15 @@ def _update_accounts(
         box.user_id: box for box in Mailbox.objects.filter(user__in=accounts).select_related("domain")
     }
     drafts: list[_Draft] = []
+    asked: set[int] = set()
     for position, change in enumerate(changes):
         account = accounts.get(change.account.pk)
         if account is None:
             refusals.add(position, "", "gone", _("This account does not exist any more."))
+        elif account.pk in asked:
+            refuse_repeated(refusals, position, account.username)
         else:
+            asked.add(account.pk)
             drafts.append(_draft(position, change, account, mailboxes.get(account.pk), domains))
     check_seen("account", {d.position: (d.account.pk, d.change.seen) for d in drafts}, refusals)
     homes = check_claims(
@@ -188,6 +193,7 @@ def _update_accounts(
             draft.account.password = secret.hashed
             draft.changed.append("password")
     _load_present(actor, drafts)
+    _check_rights(actor, drafts, refusals)
     _check_foreign(actor, drafts, domains, refusals)
     _check_forwards_stay_clear(drafts, refusals)
     _check_super_admins_remain(drafts, refusals)
@@ -198,6 +204,8 @@ def _update_accounts(
     keys |= _replace_senders(drafts)
     publication.publish(keys)
     for draft in drafts:
+        if _loses_or_gains_aliases(draft):
+            draft.changed.append("aliases")
         if draft.changed:
             record(
                 draft.account,
@@ -344,6 +352,20 @@ def _check_change(actor: Actor, draft: _Draft, domains: Mapping[str, Domain], re
     _check_mailbox(draft, domains, refusals)
 
 
+def _check_rights(actor: Actor, drafts: Sequence[_Draft], refusals: Refusals) -> None:
+    """Who appoints no administrators elsewhere does not do it here."""
+    if policies.may_manage_domains(actor):
+        return
+    told = {reason.position for reason in refusals if reason.field == "administers"}
+    for draft in drafts:
+        wanted = draft.change.administers
+        if draft.position in told or isinstance(wanted, Unset):
+            continue
+        if set(wanted) != draft.present_domains:
+            message = _("Only resellers and super administrators say who administers a domain.")
+            refusals.add(draft.position, "administers", "rights_not_yours", message)
+
+
 def _check_mailbox(draft: _Draft, domains: Mapping[str, Domain], refusals: Refusals) -> None:
     change, position = draft.change, draft.position
     if change.address == "" and draft.old_address:
@@ -468,6 +490,7 @@ def _save_changes(actor: Actor, drafts: Sequence[_Draft], domains: Mapping[str, 
     for mailbox in boxes:
         mailbox.last_modification = now
     Mailbox.objects.bulk_update(boxes, _MAILBOX_COLUMNS)
+    _withdraw([draft.account.pk for draft in drafts if "role" in draft.changed and not _administers(draft)])
     _step_down(actor, [draft for draft in drafts if draft.is_demoted])
     wanted = {d.account.pk: d for d in drafts if not isinstance(d.change.administers, Unset)}
     lost = {
@@ -490,13 +513,21 @@ def _save_changes(actor: Actor, drafts: Sequence[_Draft], domains: Mapping[str, 
             draft.changed.append("administers")
 
 
+def _administers(draft: _Draft) -> bool:
+    return Role(draft.account.role).administers
+
+
+def _withdraw(ids: Sequence[int]) -> None:
+    """Simple users look after nothing, super administrators after everything: neither is appointed."""
+    if ids:
+        Domain.administrators.through.objects.filter(user_id__in=ids).delete()
+
+
 def _step_down(actor: Actor, drafts: Sequence[_Draft]) -> None:
     """Who steps down owns nothing any more; a reseller who becomes a domain administrator goes on looking after it."""
     if not drafts:
         return
     through = Domain.administrators.through
-    simple = [d.account.pk for d in drafts if d.account.role == Role.SIMPLE_USER]
-    through.objects.filter(user_id__in=simple).delete()
     caring = [
         d.account.pk for d in drafts if d.account.role == Role.DOMAIN_ADMIN and d.old_role is Role.RESELLER
     ]
@@ -528,6 +559,11 @@ def _replace_senders(drafts: Sequence[_Draft]) -> publication.Keys:
     return keys
 
 
+def _loses_or_gains_aliases(draft: _Draft) -> bool:
+    wanted = draft.change.aliases
+    return not isinstance(wanted, Unset) and set(wanted) != draft.present_aliases.keys()
+
+
 def _follow_with_aliases(actor: Actor, drafts: Sequence[_Draft]) -> None:
     """Aliases of the accounts, and those that keep an old address alive."""
     edit_aliases(
@@ -543,6 +579,12 @@ def _follow_with_aliases(actor: Actor, drafts: Sequence[_Draft]) -> None:
             if not isinstance(draft.change.aliases, Unset)
         ],
     )
-    kept = [draft for draft in drafts if draft.is_renamed and draft.change.keep_old_address]
+    kept = [
+        draft
+        for draft in drafts
+        if draft.is_renamed
+        and draft.change.keep_old_address
+        and draft.old_address not in _given(draft.change.aliases)
+    ]
     if kept:
         create_aliases(actor, [AliasSpec(address=d.old_address, recipients=(d.account.email,)) for d in kept])

@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from core.actor import Actor
 
 
+# Roles that may own domains.
+_OWNERS = (Role.SUPER_ADMIN, Role.RESELLER)
 MAX_SENDER_ADDRESSES = 500
 MAX_ALIASES = 500
 MAX_ADMINISTERED = 5_000
@@ -342,7 +344,8 @@ def check_senders(
     for name in sorted({split_address(address)[1] for address in addresses} & foreign):
         refuse_foreign_name(refusals, position, "sender_addresses", name)
     for address in addresses:
-        if address in above:
+        # Of a domain of others nobody learns which addresses exist.
+        if address in above and split_address(address)[1] not in foreign:
             refuse_above(refusals, position, "sender_addresses", address)
 
 
@@ -433,7 +436,8 @@ def grant(batch: Iterable[tuple[int, Sequence[str]]], domains: Mapping[str, Doma
     """Make accounts (ids) administrators of domains by name."""
     through = Domain.administrators.through
     through.objects.bulk_create(
-        through(domain_id=domains[name].pk, user_id=user_id) for user_id, names in batch for name in names
+        (through(domain_id=domains[name].pk, user_id=user_id) for user_id, names in batch for name in names),
+        ignore_conflicts=True,  # a domain that somebody just stopped owning is administered already
     )
 
 
@@ -455,9 +459,13 @@ def locked_accounts(actor: Actor, ids: Sequence[int]) -> dict[int, Account]:
     if out_of_reach(actor, accounts):
         raise PermissionDenied
     if any(account.role == Role.SUPER_ADMIN for account in accounts.values()):
-        # Two of them acting on each other must not both succeed: the count below holds until the end.
-        list(User.objects.super_admins().select_for_update().order_by("pk").values_list("pk"))
+        lock_super_admins()
     return accounts
+
+
+def lock_super_admins() -> None:
+    """Two of them acting on each other must not both succeed: how many there are holds until the end."""
+    list(User.objects.super_admins().select_for_update().order_by("pk").values_list("pk"))
 
 
 def super_admins_without(ids: Iterable[int]) -> bool:
@@ -542,15 +550,17 @@ def remove_accounts(actor: Actor, accounts: Mapping[int, Account]) -> None:
 
 
 def pass_on(actor: Actor, accounts: Mapping[int, Account]) -> None:
-    """What *accounts* own goes to their owners; to the actor where the owner is one of them."""
+    """What *accounts* own goes to their owners; to the actor where the owner is one of them, or may own nothing."""
     owners = set(Domain.objects.filter(owner__in=accounts).values_list("owner_id", flat=True))
     owners |= set(User.objects.filter(owner__in=accounts).values_list("owner_id", flat=True))
     if not owners:
         return
     heirs = {pk: accounts[pk].owner_id for pk in accounts if pk in owners}
+    asked = [pk for pk in heirs.values() if pk is not None]
+    able = set(User.objects.filter(pk__in=asked, role__in=_OWNERS).values_list("pk", flat=True))
     heir = Case(
         *(
-            When(owner=pk, then=Value(actor.pk if owner is None or owner in accounts else owner))
+            When(owner=pk, then=Value(owner if owner in able.difference(accounts) else actor.pk))
             for pk, owner in heirs.items()
         )
     )

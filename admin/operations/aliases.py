@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,15 +14,17 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from admin import policies, publication
-from admin.models import Alias, AliasRecipient, Domain, DomainAlias, Mailbox
+from admin.models import Alias, AliasRecipient, Domain, DomainAlias, DomainName, Mailbox
 from admin.operations.ground import (
     UNSET,
     Unset,
     addresses_above,
+    check_seen,
     duplicates,
     grammatical,
     lock_domains,
     refuse_above,
+    refuse_repeated,
     refuse_unknown_domain,
     utf8_local_parts,
     within,
@@ -55,13 +58,17 @@ class AliasSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AliasChange:
-    """New values of an alias; what is UNSET stays. *recipients* replaces the list."""
+    """New values of an alias; what is UNSET stays. *recipients* replaces the list.
+
+    *seen* is the last event about the alias that the caller knows (None: no question whether it changed meanwhile).
+    """
 
     alias: Alias
     recipients: tuple[str, ...] | Unset = UNSET
     enabled: bool | Unset = UNSET
     description: str | Unset = UNSET
     expire_at: datetime | Unset | None = UNSET
+    seen: int | None = None
 
 
 # --- create ----------------------------------------------------------------------------------------------------
@@ -84,7 +91,7 @@ def create_aliases(actor: Actor, /, specs: Sequence[AliasSpec]) -> list[Alias]:
     mailboxes = set(local.mailboxes)
     above = addresses_above(actor, mailboxes & {draft.address for draft in drafts})
     for position, draft in enumerate(drafts):
-        if draft.address in above:
+        if draft.address in above and _domain_of(draft.address) in domains:
             refuse_above(refusals, position, "address", draft.address)
         _check_details(draft, refusals, position, is_forward=draft.address in mailboxes)
     local.announce(draft.address for draft in drafts)
@@ -116,6 +123,11 @@ def create_aliases(actor: Actor, /, specs: Sequence[AliasSpec]) -> list[Alias]:
 def create_alias(actor: Actor, /, **values: Any) -> Alias:
     """One alias; *values* are the fields of :class:`AliasSpec`."""
     return create_aliases(actor, [AliasSpec(**values)])[0]
+
+
+def random_alias_address(domain: str) -> str:
+    """An address that nobody guesses: 20 hexadecimal digits."""
+    return f"{secrets.token_hex(10)}@{domain}"
 
 
 def _canonical_specs(specs: Sequence[AliasSpec], refusals: Refusals) -> list[AliasSpec]:
@@ -230,6 +242,8 @@ class LocalAddresses:
     """Who stands behind addresses in local domains: mailboxes and aliases by address."""
 
     domains: set[str]
+    # Names that lead to a domain; recipients under them are written as that domain's.
+    other_names: set[str]
     mailboxes: dict[str, int]
     aliases: dict[str, int | None]
 
@@ -237,10 +251,11 @@ class LocalAddresses:
     def behind(cls, addresses: Sequence[str]) -> LocalAddresses:
         """Look all of them up with three queries; an extension does not count."""
         plain = {each for address in addresses for each in (address, without_extension(address))}
+        names = DomainName.objects.filter(name__in=set(map(_domain_of, addresses)))
+        kinds: dict[str, int | None] = dict(names.values_list("name", "domain_id"))
         return cls(
-            domains=set(
-                Domain.objects.filter(name__in=set(map(_domain_of, addresses))).values_list("name", flat=True)
-            ),
+            domains={name for name, domain in kinds.items() if domain is not None},
+            other_names={name for name, domain in kinds.items() if domain is None},
             mailboxes=dict(Mailbox.objects.filter(user__email__in=plain).values_list("user__email", "pk")),
             aliases=dict(Alias.objects.filter(address__in=plain).values_list("address", "pk")),
         )
@@ -292,6 +307,9 @@ def check_recipients(
         if without_extension(recipient) == address and address not in forwards:
             message = _("“%(recipient)s” is this alias itself. Choose another recipient.") % shown
             refusals.add(position, "recipients", "points_to_itself", message)
+        elif _domain_of(recipient) in local.other_names:  # since the recipients were written down: a race
+            message = _("The domain of “%(recipient)s” changed at this moment. Repeat your change.") % shown
+            refusals.add(position, "recipients", "conflict", message)
         elif local.is_missing(recipient):
             message = (
                 _("Nobody has the address “%(recipient)s” here. Create it first, or correct it.") % shown
@@ -372,7 +390,7 @@ _PLAIN_FIELDS = ("enabled", "description", "expire_at")
 
 @operation("alias.update", allow=policies.may_manage_aliases)
 def update_aliases(actor: Actor, /, changes: Sequence[AliasChange]) -> list[Alias]:
-    """Change aliases. Codes: as for creation, and ``gone``."""
+    """Change aliases. Codes: as for creation, ``gone``, ``changed_meanwhile``."""
     refusals = Refusals()
     given = {
         position: change.recipients
@@ -387,6 +405,7 @@ def update_aliases(actor: Actor, /, changes: Sequence[AliasChange]) -> list[Alia
         present[row.alias_id][row.address] = row
     forwards = _mailboxes_at([alias.address for alias in stored.values()])
     above = addresses_above(actor, forwards)
+    _refuse_repetitions(changes, refusals)
     changed: dict[int, list[str]] = {}
     for position, change in enumerate(changes):
         alias = stored.get(change.alias.pk)
@@ -406,6 +425,7 @@ def update_aliases(actor: Actor, /, changes: Sequence[AliasChange]) -> list[Alia
             is_forward=alias.address in forwards,
             expiry_is_new="expire_at" in changed[alias.pk],
         )
+    check_seen("alias", {p: (c.alias.pk, c.seen) for p, c in enumerate(changes)}, refusals)
     local = LocalAddresses.behind([r for recipients in canonical.values() for r in recipients])
     wanted: dict[int, tuple[str, ...]] = {}
     for position, recipients in canonical.items():
@@ -438,6 +458,14 @@ def update_aliases(actor: Actor, /, changes: Sequence[AliasChange]) -> list[Alia
 def update_alias(actor: Actor, /, alias: Alias, **values: Any) -> Alias:
     """One alias; *values* are the fields of :class:`AliasChange`."""
     return update_aliases(actor, [AliasChange(alias=alias, **values)])[0]
+
+
+def _refuse_repetitions(changes: Sequence[AliasChange], refusals: Refusals) -> None:
+    asked: set[int] = set()
+    for position, change in enumerate(changes):
+        if change.alias.pk in asked:
+            refuse_repeated(refusals, position, change.alias.address)
+        asked.add(change.alias.pk)
 
 
 def _set_plain_fields(alias: Alias, change: AliasChange) -> list[str]:

@@ -25,7 +25,13 @@ from admin.models import (
     Mailbox,
     SenderAddress,
 )
-from admin.operations.accounts import remove_accounts, remove_mailboxes
+from admin.operations.accounts import (
+    lock_super_admins,
+    refuse_last_super_admin,
+    remove_accounts,
+    remove_mailboxes,
+    super_admins_without,
+)
 from admin.operations.aliases import remove_aliases
 from admin.operations.authorized_mx import Objection, unauthorized
 from admin.operations.ground import (
@@ -37,10 +43,11 @@ from admin.operations.ground import (
     grammatical,
     lock_domains,
     out_of_reach,
+    refuse_repeated,
     refuse_unknown_domain,
     within,
 )
-from admin.operations.renaming import carry_domain_name, logins_taken_under
+from admin.operations.renaming import carry_domain_name, logins_taken_under, too_long_under
 from admin.reserved_names import is_reserved
 from core.addresses import AddressError, canonical_domain, display_domain, split_address
 from core.operation import operation, record
@@ -350,7 +357,8 @@ def update_domains(actor: Actor, /, changes: Sequence[DomainChange]) -> list[Dom
     """Change domains. A new default mailbox quota reaches every mailbox that uses it.
 
     A new name carries everything under the old one with it: addresses, logins, recipients, usage, sender addresses.
-    Codes: as for creation, ``gone`` for a domain that was deleted meanwhile, ``logins_there``, ``changed_meanwhile``.
+    Codes: as for creation, ``gone`` for a domain that was deleted meanwhile, ``logins_there``, ``address_too_long``,
+    ``changed_meanwhile``.
     """
     asked = {
         name
@@ -382,16 +390,26 @@ def _update_domains(
         present[alias.target_id][alias.name] = alias
     drafts = []
     new_names: list[tuple[str, ...]] = []
+    asked: set[int] = set()
     for position, change in enumerate(changes):
         new_names.append(())
         if change.domain.pk not in locked:
             refusals.add(position, "", "gone", _("This domain does not exist any more."))
             continue
         domain = locked[change.domain.pk]
+        if domain.pk in asked:
+            refuse_repeated(refusals, position, display_domain(domain.name))
+            continue
+        asked.add(domain.pk)
         draft = _draft_change(change, domain, present[domain.pk], position, refusals)
         drafts.append(draft)
         new_names[position] = (draft.claimed, *(name for name in draft.new_aliases if name != draft.old_name))
-        if draft.is_renamed and logins_taken_under(draft.old_name, domain.name):
+        if draft.is_renamed and too_long_under(domain, draft.old_name, domain.name):
+            message = _("An address under “%(name)s” would be longer than addresses can be.")
+            refusals.add(
+                position, "name", "address_too_long", message % {"name": display_domain(domain.name)}
+            )
+        if draft.is_renamed and logins_taken_under(domain, draft.old_name, domain.name):
             message = _(
                 "Somebody signs in with a name under “%(name)s” that would be given twice. Rename the account first."
             )
@@ -497,7 +515,7 @@ def delete_domains(actor: Actor, /, domains: Sequence[Domain], *, keep_directori
 
     Accounts of administrators stay without their mailbox, unless the parameter ``auto_account_removal`` is on. Aliases
     elsewhere lose their recipients here. Mail directories go to the trash if the panel handles them, unless they are
-    to be kept. Codes: ``gone``, ``own_mailbox``, ``above_you``.
+    to be kept. Codes: ``gone``, ``own_mailbox``, ``above_you``, ``last_super_admin``.
     """
     refusals = Refusals()
     locked = {d.pk: d for d in lock_domains(actor, ids=[domain.pk for domain in domains]).values()}
@@ -505,14 +523,16 @@ def delete_domains(actor: Actor, /, domains: Sequence[Domain], *, keep_directori
     people = {account.pk: account for account in Account.objects.filter(mailbox__domain__in=locked)}
     for box in boxes:
         box.user, box.domain = people[box.user_id], locked[box.domain_id]
+    ending = _ending(people)
     _check_deletion(actor, domains, locked, boxes, refusals)
+    _check_super_admin_remains(domains, boxes, ending, refusals)
     refusals.raise_if_any()
     ids = list(locked)
     keys = publication.keys_of_domains(ids)
     keys |= remove_aliases(list(Alias.objects.filter(domain__in=ids).values_list("pk", flat=True)))
     keys |= remove_mailboxes(boxes, keep_directories=keep_directories)
     keys |= _drop_foreign_senders(dict.fromkeys(keys.names))
-    _remove_people(actor, people)
+    _remove_people(actor, people, ending)
     _remove_domain_aliases(list(DomainAlias.objects.filter(target__in=ids)))
     DomainName.objects.filter(domain__in=ids).delete()
     for domain in locked.values():
@@ -546,10 +566,28 @@ def _check_deletion(
             refusals.add(position, "", "above_you", message % shown)
 
 
-def _remove_people(actor: Actor, people: Mapping[int, Account]) -> None:
-    """Accounts end with their mailboxes; those of administrators may lose the address only."""
+def _ending(people: Mapping[int, Account]) -> dict[int, Account]:
+    """Accounts that end with their mailboxes."""
     everybody = bool(get_global_parameter("auto_account_removal", "admin"))
-    ending = {pk: each for pk, each in people.items() if everybody or each.role == Role.SIMPLE_USER}
+    return {pk: each for pk, each in people.items() if everybody or each.role == Role.SIMPLE_USER}
+
+
+def _check_super_admin_remains(
+    domains: Sequence[Domain], boxes: Sequence[Mailbox], ending: Mapping[int, Account], refusals: Refusals
+) -> None:
+    """Two of them who delete each other's domains at one moment must not both succeed."""
+    doomed = {pk for pk, account in ending.items() if account.role == Role.SUPER_ADMIN}
+    if not doomed:
+        return
+    lock_super_admins()
+    if not super_admins_without(doomed):
+        homes = {box.domain_id for box in boxes if box.user_id in doomed}
+        position = next(position for position, domain in enumerate(domains) if domain.pk in homes)
+        refuse_last_super_admin(refusals, position, "")
+
+
+def _remove_people(actor: Actor, people: Mapping[int, Account], ending: Mapping[int, Account]) -> None:
+    """Accounts end with their mailboxes; those of administrators may lose the address only."""
     staying = [each for pk, each in people.items() if pk not in ending]
     for account in staying:
         account.email = ""

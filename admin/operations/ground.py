@@ -93,6 +93,12 @@ def check_seen(kind: str, seen: Mapping[int, tuple[int, int | None]], refusals: 
         refusals.add(asked[pk or 0][0], WHOLE_OBJECT, "changed_meanwhile", message % {"name": row.actor_name})
 
 
+def refuse_repeated(refusals: Refusals, position: int, name: str) -> None:
+    """One thing is changed once in a batch."""
+    message = _("“%(name)s” is asked for more than once.")
+    refusals.add(position, "", "repeated", message % {"name": name})
+
+
 def refuse_above(refusals: Refusals, position: int, field: str, address: str) -> None:
     """The mailbox belongs to an equal or to somebody above."""
     message = _("“%(address)s” is the mailbox of an account that is not yours to administer.")

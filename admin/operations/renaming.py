@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from django.db.models import Case, CharField, Exists, F, OuterRef, QuerySet, Value, When
@@ -11,7 +12,7 @@ from django.db.models.functions import Concat, Left, Length
 from admin import publication
 from admin.models import Alias, AliasRecipient, Quota, SenderAddress
 from admin.operations.homes import Move, settle_domain
-from core.addresses import split_address
+from core.addresses import ADDRESS_OCTETS, LOCAL_PART_OCTETS, split_address
 from core.models import User
 from core.roles import Role
 
@@ -22,10 +23,31 @@ if TYPE_CHECKING:
 # --- a domain --------------------------------------------------------------------------------------------------
 
 
-def logins_taken_under(old: str, new: str) -> bool:
-    """True when somebody signs in with a name that a login under *old* would get under *new*."""
-    wanted = _logins_under(old).annotate(moved=_moved("username", old, new)).values("moved")
-    return User.objects.filter(username__in=wanted).exists()
+def logins_taken_under(domain: Domain, old: str, new: str) -> bool:
+    """True when somebody signs in with a name that a login or a mailbox under *old* would get under *new*."""
+    there = User.objects.filter(username__endswith=f"@{new}").values_list("username", "pk")
+    before = {f"{split_address(name)[0]}@{old}": pk for name, pk in there}
+    if not before:
+        return False
+    logins = _logins_under(old).filter(username__in=before).values_list("username", "pk")
+    boxes = User.objects.filter(mailbox__domain=domain, email__in=before).values_list("email", "pk")
+    return any(before[name] != pk for name, pk in chain(logins, boxes))
+
+
+def too_long_under(domain: Domain, old: str, new: str) -> bool:
+    """True when an address would have more bytes than addresses may have; hardly ever asks the database."""
+    if len(new) + len("@") + LOCAL_PART_OCTETS <= ADDRESS_OCTETS:
+        return False
+    limit = ADDRESS_OCTETS - len(new) + len(old)
+    under = f"@{old}"
+    addresses = chain(
+        User.objects.filter(mailbox__domain=domain).values_list("email", flat=True),
+        _logins_under(old).values_list("username", flat=True),
+        Alias.objects.filter(domain=domain).values_list("address", flat=True),
+        AliasRecipient.objects.filter(address__endswith=under).values_list("address", flat=True),
+        SenderAddress.objects.filter(address__endswith=under).values_list("address", flat=True),
+    )
+    return any(len(address.encode()) > limit for address in addresses)
 
 
 def carry_domain_name(domain: Domain, old: str, new: str) -> publication.Keys:
@@ -92,12 +114,14 @@ def carry_addresses(moves: Sequence[Move], domains: Mapping[str, Domain]) -> Non
         extension = recipient.address.partition("@")[0].partition("+")[1:]
         local_part, name = split_address(by_mailbox[recipient.mailbox_id or 0])
         recipient.address = f"{local_part}{''.join(extension)}@{name}"
-    ghosts = AliasRecipient.objects.filter(
-        mailbox__isnull=True, target_alias__isnull=True, address__in=by_mailbox.values()
-    )
-    ghosts.filter(
-        alias__in={recipient.alias_id for recipient in recipients}
-    ).delete()  # now the same as the mailbox
+    # What waited in the same alias under the new address is the same recipient now.
+    new_rows = {(recipient.alias_id, recipient.address) for recipient in recipients}
+    waiting = AliasRecipient.objects.filter(
+        alias__in={alias for alias, _address in new_rows},
+        address__in={address for _alias, address in new_rows},
+    ).values_list("pk", "alias_id", "address")
+    twice_there = [pk for pk, *row in waiting if tuple(row) in new_rows]
+    AliasRecipient.objects.filter(pk__in=twice_there).delete()
     AliasRecipient.objects.bulk_update(recipients, ["address"])
     senders = list(SenderAddress.objects.filter(address__in=[*new_of, *new_of.values()]))
     present = {(sender.mailbox_id, sender.address) for sender in senders}

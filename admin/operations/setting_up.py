@@ -15,7 +15,7 @@ from admin.operations.authorized_mx import Objection, unauthorized
 from admin.operations.domains import DomainSpec, create_checked_domains
 from core.operation import operation
 from core.operations.passwords import Secret, hashed_secrets
-from core.refusals import Refusal
+from core.refusals import Reason, Refusal
 from core.roles import Role
 
 if TYPE_CHECKING:
@@ -85,15 +85,12 @@ def _set_up_domains(
     read = [
         (position, domain, new.account.email)
         for (position, domain, first), new in zip(wanted, created, strict=True)
-        if first.with_mailbox and first.with_postmaster and first.local_part.lower() != POSTMASTER
+        if first.with_mailbox and first.with_postmaster and new.account.email != _postmaster(domain)
     ]
     with _said_beside_the_administrator([position for position, *_rest in read]):
         create_aliases(
             actor,
-            [
-                AliasSpec(address=f"{POSTMASTER}@{domain.name}", recipients=(email,))
-                for _p, domain, email in read
-            ],
+            [AliasSpec(address=_postmaster(domain), recipients=(email,)) for _p, domain, email in read],
         )
     by_position = {position: new for (position, *_rest), new in zip(wanted, created, strict=True)}
     return [
@@ -104,8 +101,12 @@ def _set_up_domains(
     ]
 
 
+def _postmaster(domain: Domain) -> str:
+    return f"{POSTMASTER}@{domain.name}"
+
+
 def _account(domain: Domain, first: FirstAdministrator) -> AccountSpec:
-    address = f"{first.local_part}@{domain.name}"
+    address = f"{first.local_part.strip()}@{domain.name}"
     return AccountSpec(
         username=address,
         role=Role.DOMAIN_ADMIN,
@@ -116,17 +117,13 @@ def _account(domain: Domain, first: FirstAdministrator) -> AccountSpec:
 
 @contextmanager
 def _said_beside_the_administrator(positions: Sequence[int]) -> Iterator[None]:
-    """Reasons of the parts, at the places of the whole."""
+    """Reasons of the parts, at the places of the whole; login and address are one field here."""
     try:
         yield
     except Refusal as refusal:
-        raise Refusal(
-            [
-                replace(
-                    reason,
-                    position=positions[reason.position],
-                    field="administrator_password" if reason.field == "password" else "administrator",
-                )
-                for reason in refusal.reasons
-            ]
-        ) from refusal
+        told: dict[tuple[int, str, str], Reason] = {}
+        for reason in refusal.reasons:
+            field = "administrator_password" if reason.field == "password" else "administrator"
+            place = positions[reason.position]
+            told.setdefault((place, field, reason.code), replace(reason, position=place, field=field))
+        raise Refusal(list(told.values())) from refusal

@@ -78,6 +78,17 @@ def account_facts(actor: Actor, account: Account) -> AccountFacts:
     )
 
 
+def is_within_reach(actor: Actor, account: Account) -> bool:
+    """Whether *actor* may edit an account that he sees."""
+    return actor.is_super or Account.objects.within_reach_of(actor).filter(pk=account.pk).exists()
+
+
+def aliases_of(actor: Actor, mailbox: Mailbox) -> list[str]:
+    """Other addresses whose mail reaches the mailbox, as far as *actor* sees them."""
+    leading_here = _leading_to(mailbox, Alias.objects.visible_to(actor))
+    return list(leading_here.values_list("address", flat=True))
+
+
 def administered_domains(actor: Actor, account: Account) -> list[Domain]:
     """Domains that the account administers, as far as *actor* sees them."""
     return list(Domain.objects.visible_to(actor).filter(administrators=account.pk).order_by("name"))
@@ -87,15 +98,20 @@ def _mailbox_facts(mailbox: Mailbox | None, aliases: QuerySet[Alias]) -> Mailbox
     if mailbox is None:
         return MailboxFacts(None, 0, [], None, [])
     address = mailbox.full_address
-    leading_here = aliases.filter(recipients__mailbox=mailbox).exclude(address=address).distinct()
     usage = Quota.objects.filter(username=address).values_list("bytes", flat=True).first()
     return MailboxFacts(
         mailbox=mailbox,
         used_bytes=usage or 0,
-        aliases=list(leading_here.order_by("address")[:_ALIASES_SHOWN]),
+        aliases=list(_leading_to(mailbox, aliases)[:_ALIASES_SHOWN]),
         forward=_forward(aliases, address),
         mail_settings=mail_settings(address),
     )
+
+
+def _leading_to(mailbox: Mailbox, aliases: QuerySet[Alias]) -> QuerySet[Alias]:
+    """Those of *aliases* whose mail reaches the mailbox, without its forward."""
+    leading_here = aliases.filter(recipients__mailbox=mailbox).exclude(address=mailbox.full_address)
+    return leading_here.distinct().order_by("address")
 
 
 def _forward(aliases: QuerySet[Alias], address: str) -> Forward | None:

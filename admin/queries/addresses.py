@@ -90,14 +90,14 @@ class Sender:
 
 @dataclass(frozen=True)
 class AddressPage:
-    """Context of the page. *mailbox*, *alias* and *account* are there only for whoever may see them."""
+    """Context of the page. *mailbox*, *alias* and *person* are there only for whoever may see them."""
 
     address: str
     what: What
     label: _StrOrPromise
     domain: Domain | None
     mailbox: Mailbox | None
-    account: Account | None
+    person: Account | None
     used_bytes: int
     alias: Alias | None
     summary: str
@@ -145,7 +145,7 @@ def address_page(actor: Actor, address: str) -> AddressPage:
         label=_LABELS[what],
         domain=domain,
         mailbox=mailbox,
-        account=account,
+        person=account,
         used_bytes=getattr(mailbox, "used", 0),
         alias=alias,
         summary=summary,
@@ -251,14 +251,9 @@ def _visible_domains(actor: Actor, names: set[str]) -> tuple[dict[str, Domain], 
     if not actor.is_super:
         visible = Domain.objects.visible_to(actor)
         holders = holders.filter(Q(domain__in=visible) | Q(alias__target__in=visible))
-    domains, aliases = {}, {}
-    for holder in holders:
-        if holder.alias is not None:
-            aliases[holder.name] = holder.alias
-        domain = holder.domain or (holder.alias and holder.alias.target)
-        if domain is not None:
-            domains[domain.name] = domain
-    return domains, aliases
+    aliases = {holder.name: holder.alias for holder in holders if holder.alias is not None}
+    domains = {holder.name: holder.domain for holder in holders if holder.domain is not None}
+    return {alias.target.name: alias.target for alias in aliases.values()} | domains, aliases
 
 
 # --- the way, in words -----------------------------------------------------------------------------------------
@@ -273,13 +268,14 @@ def _lines(sources: _Sources, node: Node, depth: int) -> list[Step]:
     if name not in sources.visible_names:
         return [sources.beyond(depth, node.address, passed_on=True)]
     if node.repeated:
-        words = [_("Already reached on another way; every recipient gets one copy.")]
-        return [Step(depth, node.address, "repeated", words, None, _page_url(depth, node.address))]
+        seen = [_("Already reached on another way; every recipient gets one copy.")]
+        return [Step(depth, node.address, "repeated", seen, None, _page_url(depth, node.address))]
     code, sentences = _why(sources, node)
     end = node.end
     if end is End.OUTSIDE:  # a domain of the actor that is switched off
         end = End.REFUSED
-    if node.address != without_extension(node.address) and code not in {"alias", "catch_all", "nobody"}:
+    has_extension = node.address != without_extension(node.address) and node.address not in sources.aliases
+    if has_extension and code not in {"alias", "catch_all", "nobody"}:
         sentences.insert(0, _("What follows the + is for sorting and does not change where mail goes."))
     if node.more:
         words = ngettext(

@@ -11,23 +11,20 @@ from admin.models import Account, Alias, AliasRecipient, Domain, DomainAlias
 from admin.queries.accounts import mailbox_of
 from core.models import User
 from core.presentation import unicode_domain
+from core.roles import Role
+from parameters.tools import get_global_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from core.actor import Actor
 
 
 def of_domain(domain: Domain) -> list[str]:
     """Deleting a domain: its mail, its aliases, and what leads to them from elsewhere."""
     sentences = [
         gettext("Mail to %(name)s is refused from now on.") % {"name": unicode_domain(domain.name)},
-        *_counted(
-            domain.mailboxes.count(),
-            lambda n: ngettext(
-                "%(number)d mailbox is still here: its account must be deleted first.",
-                "%(number)d mailboxes are still here: their accounts must be deleted first.",
-                n,
-            ),
-        ),
+        *_of_people(domain),
         *_counted(
             Alias.objects.filter(domain=domain).count(),
             lambda n: ngettext("%(number)d alias is deleted.", "%(number)d aliases are deleted.", n),
@@ -41,6 +38,47 @@ def of_domain(domain: Domain) -> list[str]:
     ]
     feeding = AliasRecipient.objects.filter(target_alias__domain=domain).exclude(alias__domain=domain)
     return [*sentences, *_losing(feeding)]
+
+
+def _of_people(domain: Domain) -> Iterator[str]:
+    """Who goes with his mailbox, and who stays without one."""
+    people = User.objects.filter(mailbox__domain=domain)
+    staying = User.objects.none() if _ends_everybody() else people.exclude(role=Role.SIMPLE_USER)
+    stay = staying.count()
+    yield from _counted(
+        people.count() - stay,
+        lambda n: ngettext(
+            "%(number)d account is deleted with its mailbox.",
+            "%(number)d accounts are deleted with their mailboxes.",
+            n,
+        ),
+    )
+    yield from _counted(
+        stay,
+        lambda n: ngettext(
+            "%(number)d administrator loses the mailbox here and keeps the account.",
+            "%(number)d administrators lose the mailbox here and keep the account.",
+            n,
+        ),
+    )
+
+
+def _ends_everybody() -> bool:
+    """Whether administrators go with their mailboxes, too."""
+    return bool(get_global_parameter("auto_account_removal", "admin"))
+
+
+def obstacle_of_domain(actor: Actor, domain: Domain) -> str:
+    """Why the deletion of a domain will be refused; "" when nothing is known."""
+    shown = {"name": unicode_domain(domain.name)}
+    if User.objects.filter(pk=actor.pk, mailbox__domain=domain).exists():
+        return gettext("Your own mailbox is in “%(name)s”. Ask another administrator.") % shown
+    people = Account.objects.filter(mailbox__domain=domain)
+    within = Account.objects.within_reach_of(actor).filter(mailbox__domain=domain)
+    if not actor.is_super and people.exclude(pk__in=within.values("pk")).exists():
+        words = gettext("In “%(name)s” is the mailbox of an account that is not yours to administer.")
+        return words % shown
+    return ""
 
 
 def of_account(account: Account) -> list[str]:

@@ -16,6 +16,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from admin import policies
 from admin.models import Account, Alias, Domain, DomainAlias, Mailbox
 from admin.queries import identities
 from admin.queries.events import Event, recent_events
@@ -62,12 +63,25 @@ class DomainRow:
     @property
     def identities_url(self) -> str:
         """The accounts and aliases in it."""
-        return f"{reverse('admin:identity_list')}?{urlencode({'domain': self.name})}"
+        return self._listed()
+
+    @property
+    def accounts_url(self) -> str:
+        """The accounts in it."""
+        return self._listed(kind="account")
+
+    @property
+    def aliases_url(self) -> str:
+        """The aliases in it, forwards and catch-alls included."""
+        return self._listed(kind="aliases")
+
+    def _listed(self, **filters: str) -> str:
+        return f"{reverse('admin:identity_list')}?{urlencode({'domain': self.name, **filters})}"
 
 
 @dataclass(frozen=True, slots=True)
 class Administrator:
-    """Somebody who looks after a domain; *url* is blank when the reader may not open his page."""
+    """Somebody who looks after a domain; addresses of pages are blank when the reader may not open them."""
 
     pk: int
     username: str
@@ -75,6 +89,7 @@ class Administrator:
     initials: str
     role_label: _StrOrPromise
     url: str
+    remove_url: str = ""
 
 
 # --- list ------------------------------------------------------------------------------------------------------
@@ -186,6 +201,8 @@ class DomainPage:
     """Context of the page of one domain."""
 
     domain: DomainRow
+    last_modification: datetime
+    dns_checks: bool
     domain_aliases: list[DomainAlias]
     administrators: list[Administrator]
     accounts: list[identities.IdentityRow]
@@ -198,6 +215,8 @@ def domain_page(actor: Actor, domain: Domain) -> DomainPage:
     row.owner = domain.owner
     return DomainPage(
         domain=row,
+        last_modification=domain.last_modification,
+        dns_checks=domain.enable_dns_checks,
         domain_aliases=row.aliases,
         administrators=_administrators(actor, domain),
         accounts=identities.newest_in(actor, domain, _NEWEST),
@@ -208,11 +227,9 @@ def domain_page(actor: Actor, domain: Domain) -> DomainPage:
 def _administrators(actor: Actor, domain: Domain) -> list[Administrator]:
     people = Account.objects.filter(Q(administered_domains=domain) | Q(pk=domain.owner_id)).distinct()
     people = people.order_by("username")
-    visible = set(
-        Account.objects.visible_to(actor)
-        .filter(pk__in=people.order_by().values("pk"))
-        .values_list("pk", flat=True)
-    )
+    everybody = people.order_by().values("pk")
+    visible = set(Account.objects.visible_to(actor).filter(pk__in=everybody).values_list("pk", flat=True))
+    removable = _removable(actor, domain)
     return [
         Administrator(
             pk=person.pk,
@@ -221,6 +238,17 @@ def _administrators(actor: Actor, domain: Domain) -> list[Administrator]:
             initials=person.initials,
             role_label=_("Owner") if person.pk == domain.owner_id else Role(person.role).label,
             url=reverse("admin:account_detail", args=[person.pk]) if person.pk in visible else "",
+            remove_url=reverse("admin:domain_administrator_remove", args=[domain.pk, person.pk])
+            if person.pk in removable
+            else "",
         )
         for person in people
     ]
+
+
+def _removable(actor: Actor, domain: Domain) -> set[int]:
+    """Administrators of the domain whom *actor* can withdraw from it; the owner stays its owner."""
+    if not policies.may_manage_domains(actor):
+        return set()
+    within = Account.objects.within_reach_of(actor).filter(administered_domains=domain)
+    return set(within.values_list("pk", flat=True))

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 from typing import Final
 
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from core.editing import Edited, Meanwhile
 from core.models import Log
 
 _SHOWN: Final = 10
@@ -26,9 +27,11 @@ _WORDS: Final = {
 }
 _FIELDS: Final[dict[str, str | Promise]] = {
     "administers": _("administered domains"),
-    "aliases": _("domain aliases"),
+    "administrators": _("administrators"),
+    "aliases": _("aliases"),
     "default_mailbox_quota": _("default mailbox quota"),
     "description": _("description"),
+    "email": _("address"),
     "enable_dns_checks": _("DNS checks"),
     "enabled": _("enabled"),
     "expire_at": _("expiry"),
@@ -36,6 +39,9 @@ _FIELDS: Final[dict[str, str | Promise]] = {
     "is_active": _("enabled"),
     "language": _("language"),
     "last_name": _("last name"),
+    "master_user": _("master user"),
+    "name": _("name"),
+    "owner": _("owner"),
     "password": _("password"),
     "phone_number": _("phone number"),
     "quota": _("quota"),
@@ -43,7 +49,9 @@ _FIELDS: Final[dict[str, str | Promise]] = {
     "role": _("role"),
     "secondary_email": _("secondary address"),
     "sender_addresses": _("sender addresses"),
+    "username": _("user name"),
 }
+_FIELDS_OF: Final[dict[str, dict[str, str | Promise]]] = {"domain": {"aliases": _("domain aliases")}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +77,24 @@ def recent_events_of(objects: Sequence[tuple[str, int]]) -> list[Event]:
     return [Event(_text(row), row.actor_name, row.date_created) for row in rows]
 
 
+def edited(kind: str, pk: int) -> Edited:
+    """What a form about an object needs to tell changes meanwhile. Ask before you read the values of the object."""
+    newest = Log.objects.filter(kind=kind, object_id=pk).aggregate(pk=Max("pk"))["pk"]
+    return Edited(kind, pk, newest or 0, partial(_since, kind, pk))
+
+
+def _since(kind: str, pk: int, seen: int) -> list[Meanwhile]:
+    """Events about an object after the one with the number *seen*, oldest first."""
+    rows = Log.objects.filter(kind=kind, object_id=pk, pk__gt=seen).order_by("pk")
+    return [Meanwhile(row.actor_name, tuple(row.changed)) for row in rows]
+
+
 def _text(row: Log) -> str:
     word = _WORDS.get(row.verb.rpartition(".")[2])
     if word is None:
         return row.message
     if not row.changed:
         return str(word)
-    names = ", ".join(str(_FIELDS.get(name, name)) for name in row.changed)
+    words_here = _FIELDS | _FIELDS_OF.get(row.kind, {})
+    names = ", ".join(str(words_here.get(name, name)) for name in row.changed)
     return gettext("%(word)s: %(fields)s") % {"word": word, "fields": names}

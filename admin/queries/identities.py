@@ -123,6 +123,7 @@ def _filters(actor: Actor, given: Mapping[str, str]) -> list[Filter]:
         ("alias", _("Alias")),
         ("forward", _("Forward")),
         ("catchall", _("Catch-all")),
+        ("aliases", _("Aliases of every kind")),
     ]
     roles = [(role.value, role.label) for role in reversed(actor.role.up_to_here())]
     states = [("enabled", _("Enabled")), ("disabled", _("Disabled"))]
@@ -165,7 +166,7 @@ def _aliases(actor: Actor, chosen: Mapping[str, str], query: str) -> QuerySet[Al
     found = Alias.objects.visible_to(actor)
     if chosen["kind"] == "catchall":
         found = found.filter(address__startswith="@")
-    elif chosen["kind"]:
+    elif chosen["kind"] in {"alias", "forward"}:
         found = found.exclude(address__startswith="@")
         found = found.filter(_is_forward() if chosen["kind"] == "forward" else ~_is_forward())
     if chosen["status"]:
@@ -235,7 +236,9 @@ def _rows(actor: Actor, ids: Sequence[tuple[int, int]]) -> list[IdentityRow]:
     """Rows for (kind, id), in that order: one query for the accounts, two for the aliases."""
     rows: dict[tuple[int, int], IdentityRow] = {}
     accounts = Account.objects.filter(pk__in=[pk for kind, pk in ids if kind == _Kind.ACCOUNT])
-    for account in accounts.select_related("mailbox").annotate(used=used_bytes("email")).order_by():
+    beyond = Account.objects.beyond_reach_of(actor).filter(pk=OuterRef("pk"))
+    annotated = accounts.annotate(used=used_bytes("email"), is_beyond=Exists(beyond))
+    for account in annotated.select_related("mailbox").order_by():
         rows[_Kind.ACCOUNT, account.pk] = _account_row(actor, account)
     of_aliases = [pk for kind, pk in ids if kind == _Kind.ALIAS]
     recipients = _first_recipients(of_aliases)
@@ -247,6 +250,7 @@ def _rows(actor: Actor, ids: Sequence[tuple[int, int]]) -> list[IdentityRow]:
 
 def _account_row(actor: Actor, account: Account) -> IdentityRow:
     mailbox: Mailbox | None = getattr(account, "mailbox", None)
+    may_edit = policies.may_edit_account(actor, account) and not getattr(account, "is_beyond", False)
     return IdentityRow(
         kind="account",
         kind_label=Role(account.role).label,
@@ -256,8 +260,8 @@ def _account_row(actor: Actor, account: Account) -> IdentityRow:
         note="",
         enabled=account.is_active,
         url=reverse("admin:account_detail", args=[account.pk]),
-        update_url=_url(policies.may_edit_account(actor, account), "admin:account_update", account.pk),
-        delete_url=_url(policies.may_delete_account(actor, account), "admin:account_delete", account.pk),
+        update_url=_url(may_edit, "admin:account_update", account.pk),
+        delete_url=_url(may_edit and account.pk != actor.pk, "admin:account_delete", account.pk),
         has_mailbox=mailbox is not None,
         used_bytes=getattr(account, "used", 0),
         quota=mailbox.quota if mailbox else 0,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.http import HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
@@ -17,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from admin import policies
 from admin.forms.accounts import AccountCreateForm, AccountUpdateForm, account_values
 from admin.forms.controls import MENU_LIMIT, wished_address
-from admin.forms.deletion import DeletionForm
+from admin.forms.deletion import DeletionForm, handles_directories
 from admin.models import Account
 from admin.operations import create_account, delete_accounts, update_account
 from admin.queries import consequences
@@ -25,14 +23,16 @@ from admin.queries.accounts import (
     account_facts,
     account_mailbox,
     administered_domains,
+    aliases_of,
+    is_within_reach,
     mailbox_of,
     own_mailbox,
 )
 from admin.queries.domains import names_to_choose
-from admin.queries.mail_settings import mail_settings
+from admin.queries.events import edited
 from admin.views.access import only, require
-from admin.views.answers import answer_form, answer_page, posted
-from core.addresses import split_address
+from admin.views.answers import answer_form, answer_page, posted, tell_what_was_kept
+from admin.views.handing_over import another_url, hand_over
 from core.middleware import AuthedRequest
 from core.operations.passwords import random_password
 from core.presentation import unicode_domain
@@ -59,8 +59,8 @@ def account_detail(request: AuthedRequest, pk: int) -> HttpResponse:
         "admin/account_detail.html",
         account_facts(request.actor, account),
         account_mailbox(request.actor, account),
-        may_update=policies.may_edit_account(request.actor, account),
-        may_delete=policies.may_delete_account(request.actor, account),
+        may_update=is_within_reach(request.actor, account),
+        may_delete=is_within_reach(request.actor, account) and account.pk != request.actor.pk,
         may_create_alias=policies.may_manage_aliases(request.actor),
     )
 
@@ -81,7 +81,7 @@ def account_create(request: AuthedRequest) -> HttpResponse:
             refuse(form, refusal, beside=form.beside)
         else:
             if created.password is not None:
-                return _hand_over(request, created.account, created.password)
+                return hand_over(request, created.account, created.password)
             messages.success(request, _("The account %(name)s was created.") % _shown(created.account))
             return _onward(request, created.account)
     return answer_form(request, "admin/account_create.html", form)
@@ -92,24 +92,23 @@ def account_create(request: AuthedRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def account_update(request: AuthedRequest, pk: int) -> HttpResponse:
     """Show and accept the form that changes an account."""
-    account = _visible(request, pk)
-    require(policies.may_edit_account(request.actor, account))
-    form = _update_form(request, account)
+    account, form = _update_form(request, pk)
     if form.is_valid():
         secret = random_password() if form.wants_random_password else None
+        values = form.values() | ({"password": secret} if secret else {})
         try:
-            update_account(
-                request.actor, account, **form.values(), **({"password": secret} if secret else {})
-            )
+            changed = update_account(request.actor, account, **values, seen=form.edited.seen)
         except Refusal as refusal:
-            refuse(form, refusal)
+            account, form = _update_form(request, pk)  # perhaps it changed a moment ago: look at it again
+            refuse(form, refusal, beside=form.beside)
         else:
             if account.pk == request.actor.pk:
                 # A new password ends every session of the account; this one goes on.
                 update_session_auth_hash(request, Account.objects.get(pk=pk))
+            tell_what_was_kept(request, form)
             if secret:
-                return _hand_over(request, account, secret)
-            messages.success(request, _("The account %(name)s was changed.") % _shown(account))
+                return hand_over(request, changed, secret)
+            messages.success(request, _("The account %(name)s was changed.") % _shown(changed))
             return redirect("admin:account_detail", pk=pk)
     return answer_form(request, "admin/account_update.html", form, person=account)
 
@@ -118,12 +117,12 @@ def account_update(request: AuthedRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def account_delete(request: AuthedRequest, pk: int) -> HttpResponse:
     """Say what a deletion takes with it, and delete when the name was typed."""
-    account = _visible(request, pk)
-    require(policies.may_delete_account(request.actor, account))
-    form = DeletionForm(posted(request), name=account.username)
+    account = _within_reach(request, pk)
+    require(account.pk != request.actor.pk)
+    form = DeletionForm(posted(request), name=account.username, has_directories=_has_directory(account))
     if form.is_valid():
         try:
-            delete_accounts(request.actor, [account])
+            delete_accounts(request.actor, [account], keep_directories=form.keeps_directories)
         except Refusal as refusal:
             refuse(form, refusal)
         else:
@@ -139,46 +138,40 @@ def _visible(request: AuthedRequest, pk: int) -> Account:
     return get_object_or_404(Account.objects.visible_to(request.actor), pk=pk)
 
 
-def _update_form(request: AuthedRequest, account: Account) -> AccountUpdateForm:
+def _within_reach(request: AuthedRequest, pk: int) -> Account:
+    """404 for what the actor does not see, 403 for what he sees and may not edit."""
+    account = _visible(request, pk)
+    require(is_within_reach(request.actor, account))
+    return account
+
+
+def _has_directory(account: Account) -> bool:
+    return handles_directories() and mailbox_of(account) is not None
+
+
+def _update_form(request: AuthedRequest, pk: int) -> tuple[Account, AccountUpdateForm]:
+    what = edited("account", pk)  # before the values: what happens in between is refused by the operation
+    account = _within_reach(request, pk)
     mailbox = mailbox_of(account)
     administers = [domain.name for domain in administered_domains(request.actor, account)]
-    return AccountUpdateForm(
+    aliases = aliases_of(request.actor, mailbox) if mailbox else []
+    form = AccountUpdateForm(
         posted(request),
-        initial=account_values(account, mailbox, administers),
+        account=account,
+        initial=account_values(account, mailbox, administers, aliases),
+        edited=what,
         roles=policies.roles_to_give(request.actor),
         domains=names_to_choose(request.actor, MENU_LIMIT),
         mailbox=mailbox,
         own=account.pk == request.actor.pk,
     )
-
-
-def _hand_over(request: AuthedRequest, account: User, password: str) -> HttpResponse:
-    """The only page that shows a random password: the answer to the POST itself, which nothing may keep.
-
-    A redirect would need the password on the server, in the session, until the browser comes back for it. Sending
-    the form once more does no harm: a name is taken only once, and a changed password is changed again.
-    """
-    context = {
-        "person": account,
-        "password": password,
-        "mail_settings": mail_settings(account.email) if account.email else [],
-        "add_another_url": _another_url(account),
-    }
-    response = render(request, "admin/account_created.html", context)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return account, form
 
 
 def _onward(request: AuthedRequest, account: User) -> HttpResponseRedirect:
     if "another" in request.POST:
-        return redirect(_another_url(account))
+        return redirect(another_url(account))
     return redirect("admin:account_detail", pk=account.pk)
-
-
-def _another_url(account: User) -> str:
-    """The form "New account" in the same domain."""
-    url = reverse("admin:account_create")
-    return f"{url}?{urlencode({'domain': split_address(account.email)[1]})}" if account.email else url
 
 
 def _shown(account: User) -> dict[str, str]:

@@ -21,8 +21,9 @@ from admin.operations import create_alias, delete_aliases, update_alias
 from admin.queries import consequences
 from admin.queries.aliases import alias_page, recipients_of
 from admin.queries.domains import names_to_choose
+from admin.queries.events import edited
 from admin.views.access import only
-from admin.views.answers import answer_form, answer_page, posted
+from admin.views.answers import answer_form, answer_page, posted, tell_what_was_kept
 from core.middleware import AuthedRequest
 from core.presentation import unicode_domain
 from core.refusals import Refusal
@@ -63,15 +64,16 @@ def alias_create(request: AuthedRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def alias_update(request: AuthedRequest, pk: int) -> HttpResponse:
     """Show and accept the form that changes an alias."""
-    alias = get_object_or_404(Alias.objects.visible_to(request.actor), pk=pk)
-    form = AliasUpdateForm(posted(request), initial=alias_values(alias, recipients_of(alias)))
+    alias, form = _update_form(request, pk)
     if form.is_valid():
         try:
-            update_alias(request.actor, alias, **form.values())
+            update_alias(request.actor, alias, **form.values(), seen=form.edited.seen)
         except Refusal as refusal:
+            alias, form = _update_form(request, pk)  # perhaps it changed a moment ago: look at it again
             refuse(form, refusal)
         else:
             messages.success(request, _("The alias %(name)s was changed.") % _shown(alias))
+            tell_what_was_kept(request, form)
             return redirect("admin:alias_detail", pk=pk)
     return answer_form(request, "admin/alias_update.html", form, alias=alias)
 
@@ -92,6 +94,13 @@ def alias_delete(request: AuthedRequest, pk: int) -> HttpResponse:
             return redirect("admin:identity_list")
     sentences = consequences.of_alias(alias)
     return answer_form(request, "admin/alias_delete.html", form, alias=alias, consequences=sentences)
+
+
+def _update_form(request: AuthedRequest, pk: int) -> tuple[Alias, AliasUpdateForm]:
+    what = edited("alias", pk)  # before the values: what happens in between is refused by the operation
+    alias = get_object_or_404(Alias.objects.visible_to(request.actor), pk=pk)
+    initial = alias_values(alias, recipients_of(alias))
+    return alias, AliasUpdateForm(posted(request), initial=initial, edited=what)
 
 
 def _wishes(request: AuthedRequest, domains: list[str]) -> dict[str, Any]:

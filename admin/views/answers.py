@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails
 
     from admin.queries.listing import Listing
+    from core.editing import EditForm
     from core.middleware import AuthedRequest
 
-__all__ = ["answer_form", "answer_list", "answer_page", "posted"]
+__all__ = ["answer_form", "answer_list", "answer_page", "posted", "tell_what_was_kept"]
 
 
 def answer_list(
@@ -34,3 +36,9 @@ def answer_page(request: AuthedRequest, template: str, *facts: object, **context
     """A page about what *facts*, dataclasses of the queries, say; their fields are its context."""
     known = {name: value for fact in facts for name, value in vars(fact).items()}
     return render(request, template, known | context)
+
+
+def tell_what_was_kept(request: AuthedRequest, form: EditForm) -> None:
+    """After saving: what others changed meanwhile stands beside what this person changed."""
+    for sentence in form.kept:
+        messages.warning(request, sentence)

@@ -29,13 +29,13 @@ from admin.forms.bulk import (
     sealed,
     ticked,
 )
+from admin.forms.deletion import handles_directories
 from admin.operations.bulk import BulkPlan, BulkReport, change_domains, change_identities
 from admin.queries.bulk import Preview, in_words, matching_domains, matching_identities, preview, reported
 from admin.views.access import only
 from core.middleware import AuthedRequest
 from core.refusals import Refusal
 from core.refusing import refuse
-from parameters.tools import get_global_parameter
 
 if TYPE_CHECKING:
     from django import forms
@@ -149,7 +149,7 @@ def _confirmation(ids: Ids, change: BulkChange, **kwargs: Any) -> BulkForm:
     return BulkForm(
         number=number_of(ids),
         verb=change.verb,
-        has_directories=deletes_mailboxes and bool(get_global_parameter("handle_mailboxes", "admin")),
+        has_directories=deletes_mailboxes and handles_directories(),
         **kwargs,
     )
 

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from django import forms
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from admin import policies
-from admin.forms.deletion import DeletionForm
-from admin.forms.domains import DomainCreateForm, DomainUpdateForm, domain_values
-from admin.models import Domain
-from admin.operations import create_domain, delete_domains, update_domain
+from admin.forms.deletion import DeletionForm, handles_directories
+from admin.forms.domains import AdministratorForm, DomainCreateForm, DomainUpdateForm, domain_values
+from admin.models import Account, Domain
+from admin.operations import (
+    Appointment,
+    add_administrators,
+    delete_domains,
+    remove_administrators,
+    set_up_domains,
+    update_domain,
+)
 from admin.queries import consequences
 from admin.queries.domains import domain_list as list_domains
 from admin.queries.domains import domain_page
+from admin.queries.events import edited
+from admin.queries.suggestions import suggested_administrators, suggested_domains
 from admin.views.access import only
-from admin.views.answers import answer_form, answer_list, answer_page, posted
+from admin.views.answers import answer_form, answer_list, answer_page, posted, tell_what_was_kept
+from admin.views.handing_over import hand_over
 from core.middleware import AuthedRequest
 from core.presentation import unicode_domain
 from core.refusals import Refusal
@@ -52,11 +64,13 @@ def domain_detail(request: AuthedRequest, pk: int) -> HttpResponse:
         domain_page(request.actor, domain),
         may_update=may_manage,
         may_delete=may_manage,
+        may_appoint=may_manage,
         may_create_account=policies.may_manage_accounts(request.actor),
         may_create_alias=policies.may_manage_aliases(request.actor),
     )
 
 
+@sensitive_post_parameters("administrator_password")
 @only(policies.may_manage_domains)
 @require_http_methods(["GET", "HEAD", "POST"])
 def domain_create(request: AuthedRequest) -> HttpResponse:
@@ -65,17 +79,20 @@ def domain_create(request: AuthedRequest) -> HttpResponse:
         "quota": get_global_parameter("default_domain_quota", "admin"),
         "default_mailbox_quota": get_global_parameter("default_mailbox_quota", "admin"),
     }
-    form = DomainCreateForm(posted(request), initial=initial)
+    default_password = get_global_parameter("default_password", "core")
+    form = DomainCreateForm(posted(request), initial=initial, default_password=default_password)
     if form.is_valid():
         try:
-            domain = create_domain(request.actor, **form.values())
+            (new,) = set_up_domains(request.actor, [form.setup()])
         except Refusal as refusal:
             refuse(form, refusal)
         else:
-            messages.success(request, _("The domain %(name)s was created.") % _shown(domain))
+            if new.administrator is not None and new.password is not None:
+                return hand_over(request, new.administrator, new.password, domain=new.domain)
+            messages.success(request, _("The domain %(name)s was created.") % _shown(new.domain))
             if "another" in request.POST:
                 return redirect("admin:domain_create")
-            return redirect("admin:domain_detail", pk=domain.pk)
+            return redirect("admin:domain_detail", pk=new.domain.pk)
     return answer_form(request, "admin/domain_create.html", form)
 
 
@@ -83,16 +100,16 @@ def domain_create(request: AuthedRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def domain_update(request: AuthedRequest, pk: int) -> HttpResponse:
     """Show and accept the form that changes a domain."""
-    domain = get_object_or_404(Domain.objects.visible_to(request.actor), pk=pk)
-    aliases = list(domain.aliases.order_by("name").values_list("name", flat=True))
-    form = DomainUpdateForm(posted(request), initial=domain_values(domain, aliases))
+    domain, form = _update_form(request, pk)
     if form.is_valid():
         try:
-            update_domain(request.actor, domain, **form.values())
+            changed = update_domain(request.actor, domain, **form.values(), seen=form.edited.seen)
         except Refusal as refusal:
+            domain, form = _update_form(request, pk)  # perhaps it changed a moment ago: look at it again
             refuse(form, refusal)
         else:
-            messages.success(request, _("The domain %(name)s was changed.") % _shown(domain))
+            messages.success(request, _("The domain %(name)s was changed.") % _shown(changed))
+            tell_what_was_kept(request, form)
             return redirect("admin:domain_detail", pk=pk)
     return answer_form(request, "admin/domain_update.html", form, domain=domain)
 
@@ -101,20 +118,97 @@ def domain_update(request: AuthedRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def domain_delete(request: AuthedRequest, pk: int) -> HttpResponse:
     """Say what a deletion takes with it, and delete when the name was typed."""
-    domain = get_object_or_404(Domain.objects.visible_to(request.actor), pk=pk)
-    form = DeletionForm(posted(request), name=domain.name)
+    domain = _visible(request, pk)
+    form = DeletionForm(posted(request), name=domain.name, has_directories=handles_directories())
     if form.is_valid():
         try:
-            delete_domains(request.actor, [domain])
+            delete_domains(request.actor, [domain], keep_directories=form.keeps_directories)
         except Refusal as refusal:
             refuse(form, refusal)
         else:
             messages.success(request, _("The domain %(name)s was deleted.") % _shown(domain))
             return redirect("admin:domain_list")
-    sentences = consequences.of_domain(domain)
     return answer_form(
-        request, "admin/domain_delete.html", form, domain=domain, consequences=sentences, may_update=True
+        request,
+        "admin/domain_delete.html",
+        form,
+        domain=domain,
+        consequences=consequences.of_domain(domain),
+        obstacle=consequences.obstacle_of_domain(request.actor, domain),
+        may_update=True,
     )
+
+
+# --- administrators --------------------------------------------------------------------------------------------
+
+
+@only(policies.may_manage_domains)
+@require_http_methods(["GET", "HEAD", "POST"])
+def domain_administrator_add(request: AuthedRequest, pk: int) -> HttpResponse:
+    """Let somebody administer a domain."""
+    domain = _visible(request, pk)
+    form = AdministratorForm(posted(request))
+    if form.is_valid():
+        username = form.cleaned_data["username"]
+        try:
+            add_administrators(request.actor, [Appointment(domain, username)])
+        except Refusal as refusal:
+            refuse(form, refusal)
+        else:
+            shown = {"name": username, "domain": unicode_domain(domain.name)}
+            messages.success(request, _("%(name)s administers %(domain)s now.") % shown)
+            return redirect("admin:domain_detail", pk=pk)
+    return answer_form(request, "admin/domain_administrator_add.html", form, domain=domain)
+
+
+@only(policies.may_manage_domains)
+@require_http_methods(["GET", "HEAD", "POST"])
+def domain_administrator_remove(request: AuthedRequest, pk: int, account_pk: int) -> HttpResponse:
+    """Ask once, then withdraw somebody from a domain."""
+    domain = _visible(request, pk)
+    people = Account.objects.within_reach_of(request.actor).filter(administered_domains=domain)
+    person = get_object_or_404(people, pk=account_pk)
+    form = forms.Form(posted(request))
+    if form.is_valid():
+        try:
+            remove_administrators(request.actor, [Appointment(domain, person.username)])
+        except Refusal as refusal:
+            refuse(form, refusal)
+        else:
+            shown = {"name": unicode_domain(person.username), "domain": unicode_domain(domain.name)}
+            messages.success(request, _("%(name)s does not administer %(domain)s any more.") % shown)
+            if not Domain.objects.visible_to(request.actor).filter(pk=pk).exists():
+                return redirect("admin:domain_list")  # it was oneself
+            return redirect("admin:domain_detail", pk=pk)
+    return answer_form(request, "admin/domain_administrator_remove.html", form, domain=domain, person=person)
+
+
+# --- suggestions while somebody types --------------------------------------------------------------------------
+
+
+@only(policies.may_see_domains)
+@require_safe
+def domain_names(request: AuthedRequest) -> HttpResponse:
+    """Names of domains that hold ``?q=``."""
+    return JsonResponse(suggested_domains(request.actor, request.GET.get("q", "")), safe=False)
+
+
+@only(policies.may_manage_domains)
+@require_safe
+def administrator_names(request: AuthedRequest) -> HttpResponse:
+    """User names that hold ``?q=``, of accounts whom the actor can let administer a domain."""
+    return JsonResponse(suggested_administrators(request.actor, request.GET.get("q", "")), safe=False)
+
+
+def _visible(request: AuthedRequest, pk: int) -> Domain:
+    return get_object_or_404(Domain.objects.visible_to(request.actor), pk=pk)
+
+
+def _update_form(request: AuthedRequest, pk: int) -> tuple[Domain, DomainUpdateForm]:
+    what = edited("domain", pk)  # before the values: what happens in between is refused by the operation
+    domain = _visible(request, pk)
+    aliases = list(domain.aliases.order_by("name").values_list("name", flat=True))
+    return domain, DomainUpdateForm(posted(request), initial=domain_values(domain, aliases), edited=what)
 
 
 def _shown(domain: Domain) -> dict[str, str]:

@@ -50,7 +50,7 @@ def address_detail(request: AuthedRequest) -> HttpResponse:
         request,
         "admin/address_detail.html",
         page,
-        may_update_account=bool(page.account and policies.may_edit_account(request.actor, page.account)),
+        may_update_account=bool(page.person and policies.may_edit_account(request.actor, page.person)),
         may_update_alias=may_manage,
         may_create_account=policies.may_manage_accounts(request.actor),
         may_create_alias=may_manage,

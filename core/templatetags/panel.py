@@ -99,21 +99,34 @@ def count_bar(used: int, limit: int, label: str) -> dict[str, str]:
 
 
 @register.inclusion_tag("components/stat.html", name="stat")
-def stat(label: str, value: object, of: str = "", note: str = "", tone: str = "") -> dict[str, object]:
-    """One number that matters."""
-    return {"label": label, "value": value, "of": of, "note": note, "tone": tone}
+def stat(
+    label: str, value: object, of: str = "", note: str = "", tone: str = "", *, url: str = ""
+) -> dict[str, object]:
+    """One number that matters; *url*: the list of what was counted."""
+    return {"label": label, "value": value, "of": of, "note": note, "tone": tone, "url": url}
 
 
 @register.inclusion_tag("components/stat.html", name="storage_stat")
 def storage_stat(
-    used: int | None, limit: int | None = 0, label: str = "", note: str = "", limit_mb: int | None = 0
+    used: int | None,
+    limit: int | None = 0,
+    label: str = "",
+    note: str = "",
+    limit_mb: int | None = 0,
+    *,
+    url: str = "",
 ) -> dict[str, object]:
-    """Storage used, with its bar; units as for ``usage_bar``."""
+    """Storage used, with its bar; units as for ``usage_bar``, *url* as for ``stat``."""
     used, limit = int(used or 0), int(limit or 0) or int(limit_mb or 0) * presentation.MIB
     text = presentation.usage_text(used, limit)
     used_number, used_unit = presentation.scaled(used)
     limit_number, limit_unit = presentation.scaled(limit)
-    values: dict[str, object] = {"label": label or gettext("Storage"), "value": used_number, "note": note}
+    values: dict[str, object] = {
+        "label": label or gettext("Storage"),
+        "value": used_number,
+        "note": note,
+        "url": url,
+    }
     if limit <= 0:
         return values | {"of": used_unit, "note": note or gettext("no limit")}
     same = used_unit == limit_unit or used == 0
@@ -231,6 +244,9 @@ def layout_class(field: BoundField) -> str:
 
 @register.filter
 def shown_when(field: BoundField) -> str:
-    """What the field depends on, as ``other=value value``; "" for always."""
+    """What the field depends on, as ``other=value value`` or ``other!=what it began with``; "" for always."""
     rules: dict[str, Any] = getattr(field.form, "shown_when", {})
-    return str(rules.get(field.name, ""))
+    rule = str(rules.get(field.name, ""))
+    if rule.endswith("!="):
+        rule += str(field.form.initial.get(rule.removesuffix("!="), ""))
+    return rule

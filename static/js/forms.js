@@ -28,9 +28,6 @@
   });
   addEventListener("pageshow", () => all("form[data-sent]").forEach((form) => delete form.dataset.sent));
 
-  /* The first refused field has the focus after a refusal. */
-  document.querySelector("main [aria-invalid=true]")?.focus();
-
   /* Passwords: show and hide, make one, say how strong */
   const alphabets = ["abcdefghijkmnopqrstuvwxyz", "ABCDEFGHJKLMNPQRSTUVWXYZ", "23456789"];
   const pick = (text) => {
@@ -136,16 +133,79 @@
     });
   }
 
-  /* data-shown-when="field=value another": the group is shown while the field has one of the values. */
+  /* data-shown-when="field=value another": the group is shown while the field has one of the values;
+     "field!=text": while it has another one (an address may be two controls). */
   for (const group of all("[data-shown-when]")) {
-    const [name, wanted] = group.dataset.shownWhen.split("=");
+    const [, name, sign, wanted] = group.dataset.shownWhen.match(/^(\w+)(!?=)(.*)$/);
     const form = group.closest("form");
     const follow = () => {
-      const values = new FormData(form).getAll(name);
-      group.hidden = !wanted.split(" ").some((value) => values.includes(value));
+      const sent = new FormData(form);
+      if (sign === "=") {
+        const values = sent.getAll(name);
+        group.hidden = !wanted.split(" ").some((value) => values.includes(value));
+      } else {
+        const value = sent.get(name) ?? `${sent.get(`${name}_local`)}@${sent.get(`${name}_domain`)}`;
+        group.hidden = wanted === "" || value.trim().toLowerCase() === wanted.toLowerCase();
+      }
+      const more = group.closest(".more-group"); /* folds with nothing in them are not shown */
+      if (more) more.hidden = all(".field", more).every((field) => field.hidden);
     };
-    if (form.elements.namedItem(name)) { form.addEventListener("change", follow); follow(); }
+    const there = [name, `${name}_local`].some((one) => form.elements.namedItem(one));
+    if (there) { ["change", "input"].forEach((kind) => form.addEventListener(kind, follow)); follow(); }
   }
+
+  /* Steps: one section at a time. A step is left when what it needs is there; after a refusal the first refused one
+     is shown. Every step can be sent: what follows may stay as it is. */
+  for (const card of all("[data-steps]")) {
+    const sections = all("[data-step]", card);
+    if (sections.length < 2) continue;
+    const marks = all("[data-step-to]", card);
+    const back = card.querySelector("[data-step-back]");
+    const next = card.querySelector("[data-step-next]");
+    let at = 0;
+    const show = (number) => {
+      at = number;
+      sections.forEach((section, index) => { section.hidden = index !== at; });
+      marks.forEach((mark, index) => { if (index === at) mark.setAttribute("aria-current", "step"); else mark.removeAttribute("aria-current"); });
+      back.hidden = at === 0;
+      next.hidden = at === sections.length - 1;
+    };
+    const isReady = (section) => all("input, select, textarea", section).filter((one) => one.getClientRects().length).every((one) => one.reportValidity());
+    const go = (number) => {
+      if (number > at && !isReady(sections[at])) return;
+      show(number);
+      [...sections[at].querySelectorAll("input, select, textarea")].find((one) => one.getClientRects().length)?.focus();
+    };
+    back.addEventListener("click", () => go(at - 1));
+    next.addEventListener("click", () => go(at + 1));
+    marks.forEach((mark, index) => mark.addEventListener("click", () => go(index)));
+    card.classList.add("stepping");
+    show(Math.max(0, sections.findIndex((section) => section.matches("[data-refused]"))));
+  }
+
+  /* Names that exist, offered while somebody types: data-suggest is the address that answers ?q= with a JSON list. */
+  const offered = document.createElement("datalist");
+  offered.id = "suggestions";
+  let asking;
+  document.addEventListener("focusin", (event) => {
+    if (!event.target.matches("[data-suggest]")) return;
+    document.body.append(offered);
+    event.target.setAttribute("list", offered.id);
+  });
+  document.addEventListener("input", (event) => {
+    const field = event.target;
+    if (!field.matches("[data-suggest]")) return;
+    clearTimeout(asking);
+    asking = setTimeout(async () => {
+      const answer = await fetch(`${field.dataset.suggest}?${new URLSearchParams({ q: field.value })}`, { headers: { Accept: "application/json" } }).catch(() => null);
+      if (!answer?.ok || answer.redirected) return; /* no suggestions, then */
+      const names = await answer.json();
+      offered.replaceChildren(...names.map((name) => Object.assign(document.createElement("option"), { value: name })));
+    }, 200);
+  });
+
+  /* The first refused field has the focus after a refusal; by now it is known which step shows. */
+  document.querySelector("main [aria-invalid=true]")?.focus();
 
   /* Deleting: the button wakes up when the name stands in the field. */
   for (const input of all("[data-must-equal]")) {

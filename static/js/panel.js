@@ -149,6 +149,9 @@
     document.addEventListener(name, () => toastFrom("toast-unreachable"));
   }
 
+  /* The tab of this page may lie outside a narrow window. */
+  document.querySelector('.tabs a[aria-current="page"]')?.scrollIntoView({ block: "nearest", inline: "center" });
+
   /* The rail is a popover on a phone: following one of its links must not leave it open on Back. */
   addEventListener("pageshow", () => {
     const rail = document.getElementById("rail");

@@ -97,8 +97,10 @@
     }
   });
 
-  /* The list was replaced, or the page came back from the history with boxes as they were. */
-  document.addEventListener("htmx:afterSwap", () => { last = null; restore(); });
+  /* The list was replaced (htmx settles attributes after the swap), or the page came back from the history. */
+  for (const name of ["htmx:afterSwap", "htmx:afterSettle"]) {
+    document.addEventListener(name, () => { last = null; restore(); });
+  }
   addEventListener("pageshow", restore);
   const done = document.querySelector("[data-selection-done]");
   if (done) {

@@ -18,7 +18,13 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from admin.models import Account, Alias
-from admin.operations import create_account, create_alias, update_account
+from admin.operations import (
+    Appointment,
+    add_administrators,
+    create_account,
+    create_alias,
+    update_account,
+)
 from admin.operations.accounts import MailboxSpec
 from core.actor import Actor
 from core.models import ApiToken, User
@@ -132,10 +138,40 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
         "GET doras": "                     in   200  404  403  403  403  in",
         "GET mallorys": "                  in   200  404  403  403  403  in",
         "GET ritas": "                     in   200  200  403  403  403  in",
-        # Nobody lives in rita's domain; people live in dora's, which is a refusal and not a matter of permission.
-        "POST doras": "                    in   422  404  403  403  403  in",
-        "POST mallorys": "                 in   422  404  403  403  403  in",
+        "POST doras": "                    in   302  404  403  403  403  in",
+        "POST mallorys": "                 in   302  404  403  403  403  in",
         "POST ritas": "                    in   302  302  403  403  403  in",
+    },
+    "admin:domain_administrator_add": {
+        "GET doras": "                     in   200  404  403  403  403  in",
+        "GET ritas": "                     in   200  200  403  403  403  in",
+        "POST doras": "                    in   302  404  403  403  403  in",
+        "POST ritas": "                    in   302  302  403  403  403  in",
+    },
+    "admin:domain_administrator_remove": {
+        "GET doras": "                     in   200  404  403  403  403  in",
+        "GET ritas": "                     in   200  200  403  403  403  in",
+        "POST doras": "                    in   302  404  403  403  403  in",
+        "POST ritas": "                    in   302  302  403  403  403  in",
+    },
+    "admin:domain_names": {
+        "GET": "                           in   200  200  200  403  200  in",
+        "POST": "                          in   405  405  405  403  405  in",
+    },
+    "admin:administrator_names": {
+        "GET": "                           in   200  200  403  403  403  in",
+        "POST": "                          in   405  405  403  403  403  in",
+    },
+    # Previews: what a stranger selects is not there for them. test_bulk.py carries them out.
+    "admin:domain_bulk": {
+        "GET doras": "                     in   405  405  403  403  403  in",
+        "POST doras": "                    in   200  200  403  403  403  in",
+        "POST ritas": "                    in   200  200  403  403  403  in",
+    },
+    "admin:identity_bulk": {
+        "GET doras": "                     in   405  405  405  403  405  in",
+        "POST doras": "                    in   200  200  200  403  200  in",
+        "POST roots": "                    in   200  200  200  403  200  in",
     },
     "admin:identity_list": {
         "GET": "                           in   200  200  200  403  200  in",
@@ -172,23 +208,27 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
     },
     "admin:account_update": {
         "GET doras": "                     in   200  404  200  403  404  in",
-        # Another administrator of the same domain is not below dora.
-        "GET peers": "                     in   200  404  403  403  404  in",
+        # Another administrator of the same domain, and one who looks after a further one that dora does not see.
+        "GET peers": "                     in   200  404  200  403  404  in",
+        "GET carers": "                    in   200  404  403  403  404  in",
         "GET mallorys": "                  in   200  404  404  403  200  in",
         "GET roots": "                     in   200  404  404  403  404  in",
         "POST doras": "                    in   302  404  302  403  404  in",
-        "POST peers": "                    in   302  404  403  403  404  in",
+        "POST peers": "                    in   302  404  302  403  404  in",
+        "POST carers": "                   in   302  404  403  403  404  in",
         "POST mallorys": "                 in   302  404  404  403  302  in",
         "POST roots": "                    in   302  404  404  403  404  in",
     },
     "admin:account_delete": {
         "GET doras": "                     in   200  404  200  403  404  in",
-        "GET peers": "                     in   200  404  403  403  404  in",
+        "GET peers": "                     in   200  404  200  403  404  in",
+        "GET carers": "                    in   200  404  403  403  404  in",
         # Nobody deletes himself.
         "GET mallorys": "                  in   200  404  404  403  403  in",
         "GET roots": "                     in   403  404  404  403  404  in",
         "POST doras": "                    in   302  404  302  403  404  in",
-        "POST peers": "                    in   302  404  403  403  404  in",
+        "POST peers": "                    in   302  404  302  403  404  in",
+        "POST carers": "                   in   302  404  403  403  404  in",
         "POST mallorys": "                 in   302  404  404  403  403  in",
         "POST roots": "                    in   403  404  404  403  404  in",
     },
@@ -238,6 +278,11 @@ class Stage:
     def __init__(self, cast: Cast) -> None:
         ghost = _person(cast, "ghost@dora.example", Role.DOMAIN_ADMIN)
         peer = _person(cast, "peer@dora.example", Role.DOMAIN_ADMIN)
+        carer = _person(cast, "carer@dora.example", Role.DOMAIN_ADMIN)
+        add_administrators(cast.root, [Appointment(cast.mallory_example, "carer@dora.example")])
+        helper = create_account(
+            cast.rita, username="helper", role=Role.DOMAIN_ADMIN, administers=("reseller.example",)
+        ).account
         doras = create_alias(cast.root, address="info@dora.example", recipients=("sam@dora.example",))
         mallorys = create_alias(
             cast.root, address="info@mallory.example", recipients=("a@elsewhere.example",)
@@ -252,12 +297,14 @@ class Stage:
             "account": {
                 "doras": cast.sam.user,
                 "peers": peer.user,
+                "carers": carer.user,
                 "mallorys": cast.mallory.user,
                 "roots": cast.root.user,
             },
             "alias": {"doras": doras, "mallorys": mallorys},
             "user": {"sams": _token(cast.sam)},
         }
+        self.administrators = {"doras": peer.pk, "ritas": helper.pk}
         self.link = _link(cast.dora)
         self.cast = cast
 
@@ -267,7 +314,9 @@ class Stage:
         noun = route.partition(":")[2].partition("_")[0]
         if noun == "address":
             return reverse(route, query={"address": f"info@{DOMAINS[target]}"} if target else None)
-        needs_pk = target and not route.endswith("_create")
+        if route == "admin:domain_administrator_remove":
+            return reverse(route, args=[self.objects[noun][target].pk, self.administrators[target]])
+        needs_pk = target and not route.endswith(("_create", "_bulk"))
         return reverse(route, args=[self.objects[noun][target].pk] if needs_pk else [])
 
     def values(self, route: str, target: str) -> dict[str, Any]:
@@ -279,6 +328,7 @@ class Stage:
         forms: dict[tuple[str, str], dict[str, Any]] = {
             ("domain", "create"): {"name": "new.example"},
             ("domain", "update"): {"quota": "3 GB"},
+            ("domain", "administrator_add"): {"username": "rita"},
             ("account", "create"): {
                 "address_local": "new",
                 "address_domain": domain,
@@ -293,9 +343,11 @@ class Stage:
                 "recipients": "else@where.example",
             },
             ("alias", "update"): {"recipients": "else@where.example"},
+            ("domain", "bulk"): self._selection("domain", target),
+            ("identity", "bulk"): self._selection("account", target),
             ("password", "reset"): {"username": "nobody"},
             ("password", "reset_confirm"): {"password": NEW, "repeated": NEW},
-            ("user", "profile"): {"first_name": "Changed"},
+            ("user", "profile"): {"first_name": "Changed", "current_password": PASSWORD},
             ("user", "password"): {"current_password": PASSWORD, "password": NEW, "repeated": NEW},
             ("user", "token_create"): {
                 "name": "report",
@@ -309,6 +361,10 @@ class Stage:
             account: User = self.objects[noun][target]
             return {"first_name": "Changed", "role": account.role, "is_active": "on"}
         return forms.get((noun, verb), {})
+
+    def _selection(self, noun: str, target: str) -> dict[str, str]:
+        chosen = self.objects[noun].get(target)
+        return {"verb": "disable", "selected": f"{noun}:{chosen.pk}"} if chosen else {}
 
 
 def _token(owner: Actor) -> ApiToken:

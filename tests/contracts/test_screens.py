@@ -156,15 +156,6 @@ def test_a_domain_page_shows_numbers_people_and_history(cast: Cast, root: Client
         assert text in page
 
 
-def test_a_domain_with_people_is_not_deleted(cast: Cast, root: Client, fingerprint: Fingerprint) -> None:
-    url = _url("domain_delete", cast.dora_example.pk)
-    assert "2 mailboxes are still here" in root.get(url).content.decode()
-    before = fingerprint()
-    answer = root.post(url, {"confirmation": "dora.example"})
-    assert _refusals(answer) == {"__all__": ["has_mailboxes"]}
-    assert fingerprint() == before
-
-
 def test_a_deletion_asks_for_the_name_in_either_script(cast: Cast, root: Client) -> None:
     domain = create_domain(cast.root, name="bücher.example", aliases=("books.example",))
     url = _url("domain_delete", domain.pk)
@@ -554,8 +545,18 @@ HOSTILE = [
     "@",
 ]
 FIELDS = {
-    "domain_create": ["name", "quota", "default_mailbox_quota", "aliases", "enabled"],
-    "domain_update": ["quota", "default_mailbox_quota", "aliases", "enabled"],
+    "domain_create": [
+        "name",
+        "quota",
+        "default_mailbox_quota",
+        "aliases",
+        "enabled",
+        "with_administrator",
+        "administrator",
+        "administrator_password_mode",
+        "administrator_password",
+    ],
+    "domain_update": ["began_with", "name", "quota", "default_mailbox_quota", "aliases", "enabled"],
     "domain_delete": ["confirmation"],
     "account_create": [
         "address_local",
@@ -568,12 +569,26 @@ FIELDS = {
         "password",
         "quota_mode",
         "quota",
+        "aliases",
         "sender_addresses",
         "language",
         "secondary_email",
         "phone_number",
     ],
-    "account_update": ["last_name", "role", "password", "quota", "sender_addresses", "administers"],
+    "account_update": [
+        "began_with",
+        "last_name",
+        "role",
+        "username",
+        "address_local",
+        "address_domain",
+        "password",
+        "quota",
+        "aliases",
+        "sender_addresses",
+        "administers",
+    ],
+    "domain_administrator_add": ["username"],
     "account_delete": ["confirmation"],
     "alias_create": ["address_local", "address_domain", "recipients", "expire_at", "description"],
     "alias_update": ["recipients", "expire_at", "description"],
@@ -584,6 +599,10 @@ RULED_IN: dict[str, Values] = {
     "quota": {"quota_mode": "own"},
     "password": {"password_mode": "type"},
     "username": {"role": "DomainAdmins"},
+    "address_local": {"address_domain": "dora.example"},
+    "address_domain": {"address_local": "jo"},
+    "administrator": {"with_administrator": "yes"},
+    "administrator_password": {"with_administrator": "yes", "administrator_password_mode": "type"},
     "administers": {"role": "DomainAdmins"},
 }
 

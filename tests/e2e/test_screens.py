@@ -36,6 +36,8 @@ def screens(people: Cast) -> dict[str, str]:
         "domain_detail": f"/admin/domains/{domain}/",
         "domain_update": f"/admin/domains/{domain}/edit/",
         "domain_delete": f"/admin/domains/{domain}/delete/",
+        "domain_administrator_add": f"/admin/domains/{domain}/administrators/add/",
+        "domain_administrator_remove": f"/admin/domains/{domain}/administrators/{people.dora.pk}/remove/",
         "identity_list": "/admin/identities/",
         "account_create": "/admin/accounts/new/",
         "account_detail": f"/admin/accounts/{sam}/",
@@ -45,6 +47,13 @@ def screens(people: Cast) -> dict[str, str]:
         "alias_detail": f"/admin/aliases/{alias}/",
         "alias_update": f"/admin/aliases/{alias}/edit/",
         "alias_delete": f"/admin/aliases/{alias}/delete/",
+        "quota_list": "/admin/identities/quotas/",
+        "search": "/search/?q=dora",
+        "search_empty": "/search/?q=nothing-like-this",
+        "address_of_a_mailbox": "/admin/addresses/?address=sam@dora.example",
+        "address_of_an_alias": "/admin/addresses/?address=info@dora.example",
+        "address_of_nobody": "/admin/addresses/?address=nobody@dora.example",
+        "address_elsewhere": "/admin/addresses/?address=friend@elsewhere.example",
         "my_mailbox": "/user/",
         "user_profile": "/user/profile/",
         "user_password": "/user/password/",
@@ -85,6 +94,29 @@ def test_every_screen_is_clean(page: Page, people: Cast, size: ViewportSize, sch
         page.goto(path)
         look_at(page, name, look)
 
+    page.goto("/admin/domains/")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("sam@dora.example")
+    expect(page.get_by_role("option").first).to_be_visible()
+    look_at(page, "find", look)
+
+    page.goto("/admin/identities/")
+    page.get_by_label("Select info@dora.example").click()
+    look_at(page, "identity_list_selected", look)
+    page.get_by_role("button", name="Set quota").click()
+    look_at(page, "identity_bulk_quota", look)
+    page.goto("/admin/identities/?q=dora.example")
+    page.locator("[data-select-all]").click()
+    page.locator("#bulk").get_by_role("button", name="Delete").click()
+    look_at(page, "identity_bulk_delete", look)
+    page.goto("/admin/identities/?kind=forward")
+    page.get_by_label("Select info@dora.example").click()
+    page.locator("#bulk").get_by_role("button", name="Disable").click()
+    look_at(page, "identity_bulk", look)
+    page.locator("main").get_by_role("button", name="Disable").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Disabled:")
+    look_at(page, "identity_bulk_report", look)
+
     page.goto("/admin/accounts/new/")
     page.get_by_role("button", name="Create account", exact=True).click()
     look_at(page, "account_create_refused", look)
@@ -99,11 +131,16 @@ def test_every_screen_is_clean(page: Page, people: Cast, size: ViewportSize, sch
     sign_in(page, "sam@dora.example")
     expect(page.get_by_role("heading", level=1)).to_contain_text("sam@dora.example")
     look_at(page, "my_mailbox_of_a_simple_user", look)
-    own_account(page, look)
 
 
-def own_account(page: Page, look: str) -> None:
-    """What a simple user changes of himself, and a password that was forgotten."""
+@pytest.mark.parametrize(("size", "scheme"), LOOKS)
+def test_every_page_of_the_own_account_is_clean(
+    page: Page, people: Cast, size: ViewportSize, scheme: str
+) -> None:
+    look = f"{size['width']}-{scheme}"
+    page.set_viewport_size(size)
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    sign_in(page, people.sam.user.username)
     page.goto("/user/forward/")
     page.get_by_label("Forward to").fill("sam@elsewhere.example, nobody@dora.example")
     page.get_by_role("button", name="Save").click()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -21,6 +21,7 @@ from admin.operations import (
     create_alias,
     create_domain,
     delete_accounts,
+    delete_domains,
     update_account,
     update_accounts,
     update_alias,
@@ -39,7 +40,7 @@ from tests.operations.evidence import (
     sentences,
     statements,
 )
-from tests.operations.people import account_of, person, simple
+from tests.operations.people import account_of, person, set_parameter, simple
 
 SAM = "sam@dora.example"
 
@@ -80,7 +81,10 @@ def test_an_alias_that_is_there_gets_the_mailbox_as_a_further_recipient(cast: Ca
     update_account(cast.dora, account_of(cast.sam), aliases=("info@dora.example",))
     assert recipients("info@dora.example") == [SAM, "x@out.example"]
     assert Alias.objects.get(address="info@dora.example").pk == alias.pk
-    assert events()[-1] == ("alias.update", "info@dora.example", ["recipients"])
+    assert events()[-2:] == [
+        ("alias.update", "info@dora.example", ["recipients"]),
+        ("account.update", SAM, ["aliases"]),
+    ]
     assert no_drift()
 
 
@@ -140,12 +144,8 @@ def test_a_disabled_account_gets_a_disabled_alias(cast: Cast) -> None:
 def test_a_wrong_alias_of_an_account_is_refused(cast: Cast, address: str, code: str) -> None:
     with refused((0, "aliases", code)):
         update_account(cast.dora, account_of(cast.sam), first_name="X", aliases=("ok@dora.example", address))
-    with (
-        refused((0, "aliases", code) if address != SAM else (0, "username", "name_taken"))
-        if (address != SAM)
-        else nullcontext()
-    ):
-        if address != SAM:
+    if address != SAM:
+        with refused((0, "aliases", code)):
             create_accounts(cast.dora, [simple("new@dora.example", password=PASSWORD, aliases=(address,))])
 
 
@@ -194,19 +194,13 @@ def test_an_alias_passes_from_one_account_of_a_batch_to_the_other(cast: Cast) ->
     assert no_drift()
 
 
-def test_one_account_twice_in_a_batch_loses_nothing_silently(cast: Cast) -> None:
-    """Whatever comes of it, it is a refusal or both changes."""
+def test_one_account_is_not_changed_twice_in_a_batch(cast: Cast) -> None:
     changes = [
         AccountChange(account=account_of(cast.sam), first_name="One"),
         AccountChange(account=account_of(cast.sam), last_name="Two"),
     ]
-    try:
+    with refused((1, "", "repeated")):
         update_accounts(cast.dora, changes)
-    except Refusal as refusal:
-        assert {code for _position, _field, code in refusal.codes} == {"repeated"}
-    else:
-        sam = account_of(cast.sam)
-        assert (sam.first_name, sam.last_name) == ("One", "Two")
 
 
 def test_aliases_of_an_account_of_somebody_above_are_not_taken_away(cast: Cast) -> None:
@@ -546,16 +540,13 @@ def test_the_last_super_admin_stays_one(cast: Cast) -> None:
     update_account(cast.root, account_of(other), is_active=False)
     for values in ({"role": Role.RESELLER}, {"is_active": False}):
         with pytest.raises(Refusal) as caught, nothing_written():
-            update_account(other_self := cast.root, account_of(other_self), **values)
+            update_account(cast.root, account_of(cast.root), **values)
         assert "last_super_admin" in {code for _p, _f, code in caught.value.codes}
     with refused((0, "", "not_yourself"), (0, "", "last_super_admin")):
         delete_accounts(cast.root, [account_of(cast.root), account_of(other)])
 
 
 def test_a_domain_that_goes_with_its_people_leaves_a_super_admin(cast: Cast) -> None:
-    from admin.operations import delete_domains  # noqa: PLC0415  only here
-    from tests.operations.people import set_parameter  # noqa: PLC0415  only here
-
     set_parameter("auto_account_removal", value=True)
     boss = person(cast, "boss@mallory.example", Role.SUPER_ADMIN)
     delete_domains(cast.root, [cast.mallory_example])
@@ -634,10 +625,6 @@ def rename(actor: Actor, target: Account) -> None:
 
 def add_alias(actor: Actor, target: Account) -> None:
     update_account(actor, target, aliases=(f"alias-{target.email}",))
-
-
-def withdraw(actor: Actor, target: Account) -> None:
-    update_account(actor, target, administers=())
 
 
 ACTS: dict[str, Callable[[Actor, Account], None]] = {
@@ -735,15 +722,9 @@ def test_rank_and_scope_decide_who_diverts_mail_and_sends_in_a_name(
         with expect("sender_addresses", "above_you"):
             update_account(actor, friend, sender_addresses=(target.email,))
     else:
-        with refused((0, "sender_addresses", "domain_not_yours"), *_above(actor, target)):
+        with refused_as("sender_addresses", "domain_not_yours"):  # and not a word about the address
             update_account(actor, friend, sender_addresses=(target.email,))
     assert no_drift()
-
-
-def _above(actor: Actor, target: Account) -> Iterable[tuple[int, str, str]]:
-    """A mailbox elsewhere may be one of somebody above as well."""
-    beyond = Account.objects.beyond_reach_of(actor).filter(pk=target.pk).exists()
-    return [(0, "sender_addresses", "above_you")] if beyond else []
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -271,7 +271,7 @@ def test_a_mailbox_is_shown_with_usage_aliases_senders_and_history(world: Cast) 
     update_account(world.root, Account.objects.get(pk=world.sam.pk), sender_addresses=("boss@dora.example",))
     page = address_page(world.dora, "sam@dora.example")
     assert page.mailbox is not None
-    assert (page.used_bytes, page.account) == (7_000, world.sam.user)
+    assert (page.used_bytes, page.person) == (7_000, world.sam.user)
     assert {alias.address for alias in page.leading} == {
         "info@dora.example",
         "sales+eu@dora.example",
@@ -323,7 +323,7 @@ def _visible(page: AddressPage) -> list[object]:
     lines = [
         (step.code, [text.replace(domain, "…") for text in step.sentences], step.end) for step in page.steps
     ]
-    return [page.what, page.domain, page.mailbox, page.account, page.alias, page.summary, lines, page.senders,
+    return [page.what, page.domain, page.mailbox, page.person, page.alias, page.summary, lines, page.senders,
             page.leading, page.events, page.used_bytes]  # fmt: skip
 
 
@@ -366,8 +366,8 @@ def test_an_account_above_the_reader_is_a_mailbox_without_a_person(world: Cast) 
         ],
     )
     page = address_page(world.dora, "boss@dora.example")
-    assert (page.what, page.account, page.account_url) == (What.MAILBOX, None, "")
-    assert address_page(world.root, "boss@dora.example").account is not None
+    assert (page.what, page.person, page.account_url) == (What.MAILBOX, None, "")
+    assert address_page(world.root, "boss@dora.example").person is not None
 
 
 def test_a_way_longer_than_shown_says_so(cast: Cast) -> None:

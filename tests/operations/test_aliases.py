@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -23,6 +24,7 @@ from admin.operations import (
     create_domain,
     delete_accounts,
     delete_aliases,
+    random_alias_address,
     update_account,
     update_alias,
     update_aliases,
@@ -379,6 +381,15 @@ def test_an_alias_that_is_gone_is_refused_and_the_others_keep_their_places(cast:
         delete_aliases(cast.dora, [stays, gone])
 
 
+def test_one_alias_is_not_changed_twice_in_a_batch(cast: Cast) -> None:
+    alias = create_alias(cast.dora, address="info@dora.example", recipients=("x@out.example",))
+    with refused((1, "", "repeated")):
+        update_aliases(
+            cast.dora,
+            [AliasChange(alias=alias, enabled=False), AliasChange(alias=alias, description="twice")],
+        )
+
+
 def test_an_expired_alias_can_still_be_changed_and_prolonged(cast: Cast) -> None:
     alias = create_alias(
         cast.dora, address="info@dora.example", recipients=OUT, expire_at=timezone.now() + timedelta(days=1)
@@ -548,3 +559,24 @@ def test_a_loop_through_an_address_that_was_outside_is_seen(cast: Cast) -> None:
     create_domain(cast.root, name="late.example")
     with refused((0, "recipients", "loop")):
         create_alias(cast.root, address="n@late.example", recipients=("n@dora.example",))
+
+
+# --- two people, and addresses that nobody guesses --------------------------------------------------------------
+
+
+def test_what_changed_since_it_was_seen_is_refused(cast: Cast) -> None:
+    alias = create_alias(cast.dora, address="n@dora.example", recipients=OUT)
+    seen = Log.objects.order_by("-pk").values_list("pk", flat=True)[0]
+    update_alias(cast.dora, alias, description="first", seen=seen)
+    with refused((0, "", "changed_meanwhile")) as caught:
+        update_alias(cast.root, alias, description="second", seen=seen)
+    assert "dora@dora.example" in sentences(caught)[0]
+    update_alias(cast.root, alias, description="second", seen=Log.objects.order_by("-pk")[0].pk)
+    update_alias(cast.root, alias, description="third")
+
+
+def test_a_random_address_is_an_alias_like_any_other(cast: Cast) -> None:
+    address = random_alias_address("dora.example")
+    alias = create_alias(cast.dora, address=address, recipients=SAM)
+    assert re.fullmatch(r"[0-9a-f]{20}@dora\.example", alias.address)
+    assert random_alias_address("dora.example") != address

@@ -69,3 +69,22 @@ def test_the_merge_trigger_of_old_guides_is_named() -> None:
                 f"DROP TRIGGER mergequota {'ON admin_quota' if connection.vendor == 'postgresql' else ''}"
             )
     assert said(databases=["default"]) == set()
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        ({"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}, "core.W001"),
+        ({"SITE_ORIGIN": "http://panel.example"}, "core.W002"),
+        ({"EMAIL_HOST": "mail.example", "EMAIL_HOST_PASSWORD": "secret"}, "core.W003"),
+    ],
+)
+def test_mail_about_passwords_does_not_travel_unsafely_or_nowhere(
+    settings: Any, values: dict[str, str], code: str
+) -> None:
+    for name, value in values.items():
+        setattr(settings, name, value)
+    assert said(include_deployment_checks=True) == {code}
+    if code == "core.W003":
+        settings.EMAIL_USE_TLS = True
+        assert said(include_deployment_checks=True) == set()

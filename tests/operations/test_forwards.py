@@ -13,6 +13,7 @@ from admin.operations.forwards import set_own_forward
 from admin.queries.forwards import own_forward
 from tests.cast import Cast
 from tests.operations.evidence import events, forbidden, nothing_written, refused_as
+from tests.operations.test_races import DONE, meet, race
 
 SAM = "sam@dora.example"
 OUT = "sam@out.example"
@@ -132,6 +133,33 @@ def test_a_recipient_under_another_name_of_the_domain_is_the_same_mailbox(cast: 
     assert routes() == {"dora@dora.example"}
     with refused_as("recipients", "points_to_itself"):
         set_own_forward(cast.sam, recipients=["sam@dora.test"], keep_copy=False)
+
+
+def test_the_owner_and_an_administrator_begin_a_forward_at_once(
+    real_cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meet(monkeypatch, publication, "publish", before=True)
+    outcomes = race(
+        lambda: set_own_forward(real_cast.sam, recipients=[OUT], keep_copy=False),
+        lambda: create_alias(real_cast.dora, address=SAM, recipients=("a@out.example",)),
+    )
+    assert outcomes in ([DONE, "address_taken"], [DONE, DONE])
+    assert Alias.objects.filter(address=SAM).count() == 1
+    assert routes() == {OUT}
+
+
+def test_an_administrator_switches_a_forward_off_while_its_owner_changes_it(
+    real_cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alias = set_own_forward(real_cast.sam, recipients=[OUT], keep_copy=False)
+    assert alias is not None
+    meet(monkeypatch, publication, "publish", before=True)
+    outcomes = race(
+        lambda: set_own_forward(real_cast.sam, recipients=["b@out.example"], keep_copy=False),
+        lambda: update_alias(real_cast.dora, alias, enabled=False),
+    )
+    assert outcomes in (["switched_off", DONE], [DONE, DONE])
+    assert routes() == {SAM}
 
 
 # --- the form -------------------------------------------------------------------------------------------------

@@ -20,8 +20,8 @@ from admin.queries.events import recent_events
 from core import background
 from core.actor import Actor, Credential
 from core.models import ApiToken, Log, User
-from core.operations import own_account
 from core.operations.own_account import change_own_password, update_own_language, update_own_profile
+from core.operations.passwords import hashed_secrets
 from core.operations.tokens import MAX_TOKENS, create_token, digest_of, revoke_token
 from core.roles import Role
 from core.throttling import Throttled
@@ -218,13 +218,11 @@ def test_a_password_that_is_kept_by_another_system_is_not_changed_here(cast: Cas
 def test_a_password_that_was_changed_meanwhile_is_not_overwritten(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hashed_secrets = own_account.hashed_secrets
-
     def slow(given: list[str | None]) -> Any:
         User.objects.filter(pk=cast.sam.pk).update(password="{PLAIN}somebody-else-was-faster")
         return hashed_secrets(given)
 
-    monkeypatch.setattr(own_account, "hashed_secrets", slow)
+    monkeypatch.setattr("core.operations.own_account.hashed_secrets", slow)
     with pytest.raises(Exception, match="conflict"):
         change_own_password(cast.sam, current_password=PASSWORD, password=NEW)
     assert stored(cast.sam).password == "{PLAIN}somebody-else-was-faster"

@@ -6,6 +6,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -27,8 +28,10 @@ from admin import publication
 from admin.models import (
     Account,
     Alias,
+    AliasRecipient,
     Domain,
     DomainAlias,
+    DomainName,
     Mailbox,
     MailboxOperation,
     MailCheck,
@@ -37,16 +40,19 @@ from admin.models import (
     MailSender,
     MailTransport,
     MailUser,
+    Quota,
 )
 from admin.operations import (
     AccountChange,
     AccountSpec,
     AliasChange,
     AliasSpec,
+    Appointment,
     DomainAliasSpec,
     DomainChange,
     DomainSpec,
     MailboxSpec,
+    add_administrators,
     create_accounts,
     create_alias,
     create_aliases,
@@ -56,6 +62,7 @@ from admin.operations import (
     delete_aliases,
     delete_domains,
     rebuild_published,
+    remove_administrators,
     update_account,
     update_accounts,
     update_aliases,
@@ -444,6 +451,71 @@ class Life(RuleBasedStateMachine):
                 )
             self.attempt(actor, update_accounts, [change])
 
+    @rule(actor=actors, pick=picks, name=names_, keep=st.booleans())
+    def rename_domain(self, *, actor: str, pick: int, name: str, keep: bool) -> None:
+        if domain := self.some(Domain.objects, pick):
+            self.attempt(actor, update_domains, [DomainChange(domain=domain, name=name, keep_old_name=keep)])
+
+    @rule(
+        actor=actors,
+        pick=picks,
+        address=local_addresses,
+        keep=st.booleans(),
+        aliases=st.none() | st.lists(alias_addresses, max_size=2).map(tuple),
+    )
+    def rename_mailbox(
+        self, *, actor: str, pick: int, address: str, keep: bool, aliases: tuple[str, ...] | None
+    ) -> None:
+        """Or give somebody the first one."""
+        if account := self.some(Account.objects, pick):
+            change = AccountChange(account=account, address=address, keep_old_address=keep)
+            if aliases is not None:
+                change = replace(change, aliases=aliases)
+            self.attempt(actor, update_accounts, [change])
+
+    @rule(actor=actors, pick=picks, more=picks, aliases=st.lists(alias_addresses, max_size=3).map(tuple))
+    def edit_aliases_of_accounts(self, *, actor: str, pick: int, more: int, aliases: tuple[str, ...]) -> None:
+        accounts = {self.some(Account.objects, pick), self.some(Account.objects, more)} - {None}
+        changes = [AccountChange(account=each, aliases=aliases) for each in accounts]
+        self.attempt(actor, update_accounts, changes)
+
+    @rule(actor=actors, pick=picks, role=st.sampled_from(list(Role)), username=st.none() | local_addresses)
+    def change_role(self, *, actor: str, pick: int, role: Role, username: str | None) -> None:
+        if account := self.some(Account.objects, pick):
+            change = AccountChange(account=account, role=role)
+            if username is not None:
+                change = replace(change, username=username)
+            self.attempt(actor, update_accounts, [change])
+
+    @rule(actor=actors, address=local_addresses, role=st.sampled_from(list(Role)), box=st.booleans())
+    def create_somebody(self, *, actor: str, address: str, role: Role, box: bool) -> None:
+        mailbox = MailboxSpec(address=address) if box else None
+        spec = AccountSpec(
+            username=address,
+            role=role,
+            password=PASSWORD,
+            mailbox=mailbox,
+            administers=(address.partition("@")[2],) if role.administers else (),
+        )
+        self.attempt(actor, create_accounts, [spec])
+
+    @rule(actor=actors, pick=picks, who=picks, appoint=switches)
+    def change_administrators(self, *, actor: str, pick: int, who: int, appoint: bool) -> None:
+        domain, account = self.some(Domain.objects, pick), self.some(Account.objects, who)
+        if domain and account:
+            act = add_administrators if appoint else remove_administrators
+            self.attempt(actor, act, [Appointment(domain, account.username)])
+
+    @rule(actor=actors, pick=picks, administers=st.lists(names_, max_size=3).map(tuple))
+    def change_rights(self, *, actor: str, pick: int, administers: tuple[str, ...]) -> None:
+        if account := self.some(Account.objects, pick):
+            self.attempt(actor, update_accounts, [AccountChange(account=account, administers=administers)])
+
+    @rule(actor=actors, pick=picks)
+    def delete_anybody(self, actor: str, pick: int) -> None:
+        if account := self.some(Account.objects, pick):
+            self.attempt(actor, delete_accounts, [account])
+
     @rule(actor=actors, pick=picks, more=picks)
     def delete_accounts(self, actor: str, pick: int, more: int) -> None:
         simple = Account.objects.filter(role=Role.SIMPLE_USER)
@@ -514,6 +586,50 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def what_is_published_is_what_would_be_published_anew(self) -> None:
         assert drifting() == []
+
+    @invariant()
+    def names_and_people_fit_together(self) -> None:
+        """In plain rows, not through the code that keeps them so."""
+        boxes = dict(Mailbox.objects.values_list("user_id", "pk"))
+        addresses = {
+            pk: f"{local_part}@{name}"
+            for pk, local_part, name in Mailbox.objects.values_list("pk", "address", "domain__name")
+        }
+        people = list(User.objects.values_list("pk", "username", "email", "role", "is_active"))
+        for pk, username, email, role, _active in people:
+            assert email == (addresses[boxes[pk]] if pk in boxes else ""), username
+            assert role != Role.SIMPLE_USER or (email and username == email), username
+        logins = {username: pk for pk, username, *_rest in people}
+        assert not [email for pk, _name, email, *_rest in people if email and logins.get(email, pk) != pk]
+        assert any(active and role == Role.SUPER_ADMIN for *_names, role, active in people)
+        columns = ("address", "alias__address", "mailbox_id", "target_alias__address")
+        for text, alias, mailbox, target in AliasRecipient.objects.values_list(*columns):
+            assert not (mailbox and target)
+            plain = f"{text.partition('@')[0].partition('+')[0]}@{text.partition('@')[2]}"
+            if mailbox:
+                assert addresses[mailbox] == plain, (alias, text)
+            elif target:
+                assert target in {text, plain}, (alias, text)
+            else:
+                assert text not in addresses.values(), (alias, text)
+        assert {name.partition("@")[2] for name in Alias.objects.values_list("address", flat=True)} <= set(
+            Domain.objects.values_list("name", flat=True)
+        )
+        for address, name in Alias.objects.values_list("address", "domain__name"):
+            assert address.endswith(f"@{name}")
+            assert AliasRecipient.objects.filter(alias__address=address).exists(), address
+        usage = set(Quota.objects.values_list("username", flat=True))
+        assert usage == set(addresses.values()), "or a newcomer inherits what somebody else used"
+        names = set(Domain.objects.values_list("name", flat=True))
+        aliases = set(DomainAlias.objects.values_list("name", flat=True))
+        assert not names & aliases
+        assert names | aliases == set(DomainName.objects.values_list("name", flat=True))
+        able = {Role.SUPER_ADMIN, Role.RESELLER}
+        assert set(Domain.objects.values_list("owner__role", flat=True)) <= able
+        rights = Domain.administrators.through.objects.values_list("user__role", flat=True)
+        assert set(rights) <= {Role.RESELLER, Role.DOMAIN_ADMIN}
+        homes = [home for _address, home in MailUser.objects.values_list("address", "home")]
+        assert len(homes) == len(set(homes)), "two people share a directory"
 
     @invariant()
     def nothing_is_published_for_nobody(self) -> None:

@@ -12,6 +12,7 @@ from admin.models import (
     DomainName,
     Mailbox,
     MailboxOperation,
+    MailSender,
     MailUser,
     Quota,
     SenderAddress,
@@ -22,11 +23,14 @@ from admin.operations import (
     create_accounts,
     create_alias,
     create_domain,
+    delete_domains,
     update_account,
     update_accounts,
     update_domain,
+    update_domains,
 )
 from admin.operations.account_changes import AccountChange
+from admin.operations.domains import DomainChange
 from core.roles import Role
 from tests.cast import PASSWORD, Cast
 from tests.operations.evidence import events, refused, refused_as, statements
@@ -125,6 +129,31 @@ def test_a_reseller_does_not_rename_to_a_reserved_name(cast: Cast) -> None:
         update_domain(cast.rita, cast.reseller_example, name="gmail.com")
 
 
+def test_one_domain_is_not_changed_twice_in_a_batch(cast: Cast) -> None:
+    with refused((1, "", "repeated")):
+        update_domains(
+            cast.root,
+            [
+                DomainChange(domain=cast.dora_example, name="one.example"),
+                DomainChange(domain=cast.dora_example, name="two.example"),
+            ],
+        )
+
+
+def test_deleting_a_domain_costs_the_same_for_few_and_for_many_mailboxes(cast: Cast) -> None:
+    counts = []
+    for number, name in ((2, "few.example"), (40, "many.example")):
+        domain = create_domain(cast.root, name=name)
+        create_accounts(
+            cast.root,
+            [simple(f"u{i}@{name}", password=PASSWORD, aliases=(f"a{i}@{name}",)) for i in range(number)],
+        )
+        with statements() as run:
+            delete_domains(cast.root, [domain])
+        counts.append(len(run))
+    assert counts[0] == counts[1] <= 60, counts
+
+
 def test_renaming_a_domain_costs_the_same_for_few_and_for_many_mailboxes(cast: Cast) -> None:
     counts = []
     for number, name in ((2, "few.example"), (40, "many.example")):
@@ -134,6 +163,62 @@ def test_renaming_a_domain_costs_the_same_for_few_and_for_many_mailboxes(cast: C
             update_domain(cast.root, domain, name=f"new-{name}")
         counts.append(len(run))
     assert counts[0] == counts[1] <= 60, counts
+
+
+def test_sender_addresses_that_others_hold_under_the_old_name_follow_in_the_published_tables(
+    cast: Cast,
+) -> None:
+    update_account(cast.root, account_of(cast.mallory), sender_addresses=("nobody@dora.example",))
+    update_domain(cast.root, cast.dora_example, name="new.example")
+    extra = MailSender.objects.filter(source="extra")
+    assert list(extra.values_list("address", "login")) == [("nobody@new.example", "mallory@mallory.example")]
+    assert no_drift()
+
+
+@pytest.mark.parametrize("login", ["sam@new.example", "dora@new.example"])
+def test_a_login_that_people_of_the_domain_would_get_stops_the_rename(cast: Cast, login: str) -> None:
+    """Also where they sign in with another name: nobody signs in under the address of somebody else."""
+    update_account(cast.root, account_of(cast.dora), username="dora")
+    person(cast, login, Role.DOMAIN_ADMIN, mailbox=False)
+    with refused_as("name", "logins_there"):
+        update_domain(cast.root, cast.dora_example, name="new.example")
+
+
+def test_a_domain_that_is_renamed_and_back_again_meets_its_own_logins_only(cast: Cast) -> None:
+    person(cast, "boss@dora.example", Role.DOMAIN_ADMIN, mailbox=False)
+    update_domain(cast.root, cast.dora_example, name="new.example")
+    update_domain(cast.root, cast.dora_example, name="dora.example", aliases=())
+    assert Account.objects.filter(username__endswith="@dora.example").count() == 3
+    assert no_drift()
+
+
+LONG = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 50, "example"])
+
+
+@pytest.mark.parametrize(
+    "longest",
+    ["mailbox", "alias", "recipient", "login", "sender address"],
+)
+def test_a_name_that_makes_an_address_too_long_is_refused(cast: Cast, longest: str) -> None:
+    """254 bytes: nobody could deliver to more."""
+    local_part = "l" * 20
+    address = f"{local_part}@reseller.example"
+    if longest == "mailbox":
+        person(cast, address)
+    elif longest == "login":
+        person(cast, address, Role.DOMAIN_ADMIN, mailbox=False)
+    elif longest == "sender address":
+        update_account(cast.root, account_of(cast.sam), sender_addresses=(address,))
+    elif longest == "alias":
+        create_alias(cast.root, address=address, recipients=("x@out.example",))
+    else:
+        person(cast, "l@reseller.example")
+        create_alias(cast.root, address="a@dora.example", recipients=(f"l+{local_part}@reseller.example",))
+    with refused_as("name", "address_too_long"):
+        update_domain(cast.root, cast.reseller_example, name=LONG)
+    name = LONG.removeprefix("a" * 40)
+    update_domain(cast.root, cast.reseller_example, name=name)
+    assert no_drift()
 
 
 # --- a mailbox -------------------------------------------------------------------------------------------------
@@ -162,6 +247,16 @@ def test_a_renamed_mailbox_carries_login_forward_recipients_usage_and_sender_add
 def test_the_old_address_is_kept_as_an_alias_by_choice(cast: Cast) -> None:
     update_account(cast.dora, account_of(cast.sam), address="samuel@dora.example", keep_old_address=True)
     assert recipients("sam@dora.example") == ["samuel@dora.example"]
+    assert no_drift()
+
+
+def test_a_mailbox_takes_the_place_of_a_recipient_with_an_extension_that_waited_for_it(cast: Cast) -> None:
+    create_alias(
+        cast.dora, address="team@dora.example", recipients=("sam+x@dora.example", "samuel+x@late.example")
+    )
+    create_domain(cast.root, name="late.example")
+    update_account(cast.root, account_of(cast.sam), address="samuel@late.example")
+    assert recipients("team@dora.example") == ["samuel+x@late.example"]
     assert no_drift()
 
 

@@ -11,8 +11,14 @@ from django.test import Client
 
 from admin import publication
 from admin.models import Account, MailUser
-from admin.operations import MailboxSpec, create_account, create_domain, update_account, update_accounts
-from admin.operations.accounts import AccountChange
+from admin.operations import (
+    AccountChange,
+    MailboxSpec,
+    create_account,
+    create_domain,
+    update_account,
+    update_accounts,
+)
 from core import passwords
 from core.models import Log, User
 from core.passwords import hash_password, scheme_of, verify_password

@@ -26,7 +26,7 @@ WRONG = "Wrong-Horse-7"
 
 
 @pytest.fixture
-def clock() -> Iterator[time_machine.Coordinates]:
+def clock() -> Iterator[time_machine.Traveller]:
     """Time stands still until a test moves it."""
     with time_machine.travel(timezone.now(), tick=False) as traveller:
         yield traveller
@@ -74,7 +74,7 @@ def test_another_spelling_of_the_name_is_the_same_account() -> None:
 
 
 @pytest.mark.usefixtures("cast")
-def test_the_wait_ends_by_itself(clock: time_machine.Coordinates) -> None:
+def test_the_wait_ends_by_itself(clock: time_machine.Traveller) -> None:
     for _time in range(5):
         guess()
     clock.shift(2)
@@ -106,7 +106,7 @@ def test_asking_for_a_new_password_gives_no_further_guesses() -> None:
 
 @pytest.mark.django_db
 def test_every_further_failure_doubles_the_wait_up_to_a_quarter_of_an_hour(
-    clock: time_machine.Coordinates,
+    clock: time_machine.Traveller,
 ) -> None:
     fail(5)
     waits = []
@@ -118,7 +118,7 @@ def test_every_further_failure_doubles_the_wait_up_to_a_quarter_of_an_hour(
 
 
 @pytest.mark.django_db
-def test_a_day_without_a_failure_forgets_everything(clock: time_machine.Coordinates) -> None:
+def test_a_day_without_a_failure_forgets_everything(clock: time_machine.Traveller) -> None:
     fail(8 - 3)
     clock.shift(timedelta(hours=24))
     assert wait_of() == 0
@@ -130,7 +130,7 @@ def test_a_day_without_a_failure_forgets_everything(clock: time_machine.Coordina
 
 
 @pytest.mark.django_db
-def test_an_attacker_with_many_networks_waits_for_the_account(clock: time_machine.Coordinates) -> None:
+def test_an_attacker_with_many_networks_waits_for_the_account(clock: time_machine.Traveller) -> None:
     guesses, end = 0, timezone.now() + timedelta(hours=1)
     while timezone.now() < end:
         try:

@@ -90,3 +90,14 @@ def test_outside_debug_mode_the_panel_does_not_start_without_a_secret_key() -> N
     )
     assert answer.returncode != 0
     assert "MODOBOA_SECRET_KEY must be set" in answer.stderr
+
+
+def test_a_choice_is_one_of_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("none", "tls")
+    monkeypatch.delenv(NAME, raising=False)
+    assert env.choice(NAME, words, default="none") == "none"
+    monkeypatch.setenv(NAME, " TLS ")
+    assert env.choice(NAME, words, default="none") == "tls"
+    monkeypatch.setenv(NAME, "ssl")
+    with pytest.raises(ImproperlyConfigured, match="is none of: none, tls"):
+        env.choice(NAME, words, default="none")
