@@ -1,6 +1,6 @@
 """Renaming and deleting a domain with all its mailboxes.
 
-    python bench/whole_domains.py [--engine postgresql|sqlite|mariadb] [--mailboxes 1000 10000] [--rounds 3] [--present 100000] [--profile]
+    python bench/whole_domains.py [--engine postgresql] [--mailboxes 1000 10000] [--rounds 3] [--present 100000] [--profile]
 
 Every mailbox has its usage row; one in ten has a forward, one in ten is in a list elsewhere, one in twenty has an alias
 and a sender address. On PostgreSQL, --present mailboxes of other domains are there already. Goals at 1,000 mailboxes:
@@ -14,6 +14,7 @@ import cProfile
 import pstats
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -118,11 +119,11 @@ def main() -> int:
         for turn in range(given.rounds):
             domain = populate(actor, f"r{turn}-{count}.example", count, "elsewhere.example")
             steps: dict[str, Callable[[], object]] = {
-                "rename": lambda d=domain, t=turn: update_domain(actor, d, name=f"s{t}-{count}.example"),
-                "rename, old name kept": lambda d=domain, t=turn: update_domain(
-                    actor, d, name=f"t{t}-{count}.example", keep_old_name=True
+                "rename": partial(update_domain, actor, domain, name=f"s{turn}-{count}.example"),
+                "rename, old name kept": partial(
+                    update_domain, actor, domain, name=f"t{turn}-{count}.example", keep_old_name=True
                 ),
-                "delete": lambda d=domain: delete_domains(actor, [d]),
+                "delete": partial(delete_domains, actor, [domain]),
             }
             for name, work in steps.items():
                 costs[name].append(timed(work, profiled=given.profile))

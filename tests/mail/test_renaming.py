@@ -18,7 +18,7 @@ from tests.servers.stack import MailStack, new_token
 def has_in_inbox(stack: MailStack, login: str, token: str) -> bool:
     with stack.imap_login(login, PASSWORD) as imap:
         imap.select()
-        return imap.search(None, "SUBJECT", token)[1][0] != b""
+        return bool(imap.search(None, "SUBJECT", token)[1][0])
 
 
 def test_a_renamed_mailbox_signs_in_receives_and_finds_its_old_mail(

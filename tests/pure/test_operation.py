@@ -100,10 +100,10 @@ def test_nothing_is_recorded_outside_an_operation() -> None:
 
 
 def test_an_operation_knows_its_name_and_its_policy() -> None:
-    assert operations.create_domains.verb == "domain.create"  # type: ignore[attr-defined]  # set by the decorator
-    assert operations.create_domains.__doc__
+    assert operations.create_aliases.verb == "alias.create"  # type: ignore[attr-defined]  # set by the decorator
+    assert operations.create_aliases.__doc__
     root = Actor(User(pk=1, role=Role.SUPER_ADMIN), Credential.COMMAND)
-    assert operations.create_domains.allow(root)  # type: ignore[attr-defined]  # as above
+    assert operations.create_aliases.allow(root)  # type: ignore[attr-defined]  # as above
 
 
 def test_reasons_are_collected_and_reported_in_the_order_of_the_batch() -> None:
