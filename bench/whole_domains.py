@@ -1,10 +1,11 @@
 """Renaming and deleting a domain with all its mailboxes.
 
-    python bench/whole_domains.py [--engine postgresql] [--mailboxes 1000 10000] [--rounds 3] [--present 100000] [--profile]
+    python bench/whole_domains.py [--engine postgresql] [--mailboxes 1000 10000] [--rounds 3] [--present 100000]
 
-Every mailbox has its usage row; one in ten has a forward, one in ten is in a list elsewhere, one in twenty has an alias
-and a sender address. On PostgreSQL, --present mailboxes of other domains are there already. Goals at 1,000 mailboxes:
-at most 60 statements and 0.5 s for either; at 10,000 the same statements, chunks aside.
+--profile tells where the time goes. Every mailbox has its usage row; one in ten has a forward, one in ten is in a list
+elsewhere, one in twenty has an alias and a sender address. On PostgreSQL, --present mailboxes of other domains are there
+already. Goals at 1,000 mailboxes: at most 60 statements and 0.5 s for either; at 10,000 the same statements, chunks
+aside.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from admin.operations import (
     update_domain,
 )
 from bench import data
-from bench.measuring import Cost, Table, cost, heading, median_cost, met
+from bench.measuring import Cost, Table, cost, heading, median_cost
 from core.actor import Actor
 from core.passwords import MIN_ROUNDS
 from parameters.operations import update_parameters
@@ -133,9 +134,8 @@ def main() -> int:
             if count == MEASURED:
                 kept &= middle.statements <= GOAL_STATEMENTS and middle.wall_s <= GOAL_S
     table.show()
-    print(
-        f"\nAt {MEASURED:,} mailboxes at most {GOAL_STATEMENTS} statements and {GOAL_S} s: {met(kept, 1, at_least=True)}"
-    )
+    goal = f"at most {GOAL_STATEMENTS} statements and {GOAL_S} s"
+    print(f"\nAt {MEASURED:,} mailboxes {goal}: {'yes' if kept else 'no'}")
     return 0 if kept else 1
 
 
