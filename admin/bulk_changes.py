@@ -10,7 +10,7 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 # Nobody reads a longer preview, and nothing waits long for its end.
-MOST: Final = 100_000
+MOST: Final = 20_000
 
 
 class Verb(TextChoices):

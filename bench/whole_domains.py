@@ -3,9 +3,9 @@
     python bench/whole_domains.py [--engine postgresql] [--mailboxes 1000 10000] [--rounds 3] [--present 100000]
 
 --profile tells where the time goes. Every mailbox has its usage row; one in ten has a forward, one in ten is in a list
-elsewhere, one in twenty has an alias and a sender address. On PostgreSQL, --present mailboxes of other domains are there
-already. Goals at 1,000 mailboxes: at most 60 statements and 0.5 s for either; at 10,000 the same statements, chunks
-aside.
+elsewhere, one in twenty has an alias and a sender address. On PostgreSQL, --present mailboxes of other domains are
+there already. Goals at 1,000 mailboxes: at most 60 statements and 0.5 s for either; at 10,000 the same statements,
+chunks aside.
 """
 
 from __future__ import annotations

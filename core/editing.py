@@ -20,6 +20,8 @@ from core.form_rendering import PanelForm
 from core.presentation import unicode_domain
 
 _HIDDEN: Final = "began_with"
+# Entries of a list that a refusal names.
+_SHOWN: Final = 8
 
 # A value as a browser sends it, in words of JSON.
 Sent: TypeAlias = str | bool | list[str]
@@ -192,8 +194,9 @@ def _in_words(field: forms.Field, value: Sent) -> str:
     if isinstance(field.widget, forms.MultiWidget):
         value = "@".join(value) if any(value) else ""
     words = {str(key): str(label) for key, label in getattr(field.widget, "choices", ())}
-    texts = [value] if isinstance(value, str) else value
-    return ", ".join(words.get(text) or unicode_domain(text) for text in texts if text)
+    texts = [text for text in ([value] if isinstance(value, str) else value) if text]
+    shown = [words.get(text) or unicode_domain(text) for text in texts[:_SHOWN]]
+    return ", ".join(shown) + (", …" if len(texts) > _SHOWN else "")
 
 
 def _who(since: Sequence[Meanwhile], names: set[str]) -> str:

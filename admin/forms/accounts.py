@@ -83,7 +83,7 @@ class _AccountForm(PanelForm):
         label=_("Master user"),
         required=False,
         widget=Switch,
-        help_text=_("Opens every mailbox with this password: for migration and support."),
+        help_text=_("May open every mailbox, where the mail servers are set up for it."),
     )
     quota_mode = forms.ChoiceField(
         label=_("Quota"),
@@ -311,6 +311,8 @@ class AccountUpdateForm(EditForm, _AccountForm):
         mode = self.fields["password_mode"]
         mode.choices = (("keep", _("Keep")), ("generate", _("Generate")), ("type", _("Type one")))  # type: ignore[attr-defined]  # a ChoiceField
         mode.initial = "keep"
+        if own:  # the pages of one's own account ask for the present password
+            self._drop("password_mode", "password", "secondary_email")
 
     def _set_up_address(self, domains: Sequence[str], mailbox: Mailbox | None) -> None:
         # The domain of the mailbox may be one that the actor does not see.
@@ -343,7 +345,7 @@ class AccountUpdateForm(EditForm, _AccountForm):
     @property
     def wants_random_password(self) -> bool:
         """The panel is to make a new password."""
-        mode: str = self.cleaned_data["password_mode"]
+        mode: str = self.cleaned_data.get("password_mode", "keep")
         return mode == "generate"
 
     def values(self) -> dict[str, Any]:

@@ -48,6 +48,7 @@ from admin.operations.ground import (
 )
 from admin.operations.homes import Move, settle_moves
 from admin.operations.renaming import carry_addresses
+from admin.operations.saving import save_columns
 from core.addresses import canonical_login_name, canonical_mailbox_address, split_address
 from core.operation import operation, record
 from core.operations.passwords import Secret, check_secret, hashed_secrets
@@ -91,6 +92,7 @@ class AccountChange:
 
 _PROFILE = ("role", "first_name", "last_name", "is_active", "language", "phone_number", "secondary_email")
 _COLUMNS = (*_PROFILE, "username", "email", "master_user", "password")
+_QUOTA_COLUMNS = ("quota", "use_domain_quota", "last_modification")
 _MAILBOX_COLUMNS = ("address", "domain", "quota", "use_domain_quota", "home", "last_modification")
 
 
@@ -131,8 +133,9 @@ class _Draft:
 def update_accounts(actor: Actor, /, changes: Sequence[AccountChange]) -> list[Account]:
     """Change accounts.
 
-    Codes: as for creation, ``gone``, ``no_mailbox``, ``mailbox_stays``, ``not_yourself`` (role, disabling),
-    ``last_super_admin``, ``domain_not_yours``, ``recipients_there``, ``changed_meanwhile``, ``rights_not_yours``.
+    Codes: as for creation, ``gone``, ``no_mailbox``, ``mailbox_stays``, ``not_yourself`` (role, disabling,
+    one's own password and secondary address), ``last_super_admin``, ``domain_not_yours``, ``recipients_there``,
+    ``changed_meanwhile``, ``rights_not_yours``.
     """
     given = [None if isinstance(change.password, Unset) else change.password for change in changes]
     wanted = [password for password in given if password is not None]
@@ -338,6 +341,10 @@ def _check_change(actor: Actor, draft: _Draft, domains: Mapping[str, Domain], re
     if own and not account.is_active:
         message = _("You cannot disable your own account; ask another administrator.")
         refusals.add(position, "is_active", "not_yourself", message)
+    secrets = {"password"} if not isinstance(change.password, Unset) else set()
+    for name in sorted(secrets | ({"secondary_email"} & set(draft.changed))) if own else ():
+        message = _("Change this on the pages of your own account, where your present password is asked for.")
+        refusals.add(position, name, "not_yourself", message)
     beside = "role" if "role" in draft.changed else "username"
     if {"role", "username", "email"} & set(draft.changed):
         check_simple_user(
@@ -484,12 +491,14 @@ def _quota_of_new(change: AccountChange) -> int | None:
 
 
 def _save_changes(actor: Actor, drafts: Sequence[_Draft], domains: Mapping[str, Domain]) -> None:
-    Account.objects.bulk_update([d.account for d in drafts if d.changed], _COLUMNS)
+    changed = {column for draft in drafts for column in draft.changed}
+    changed |= {"master_user"} if "role" in changed else set()
+    save_columns([d.account for d in drafts if d.changed], [c for c in _COLUMNS if c in changed])
     now = timezone.now()
     boxes = [d.mailbox for d in drafts if d.mailbox is not None and {"quota", "email"} & set(d.changed)]
     for mailbox in boxes:
         mailbox.last_modification = now
-    Mailbox.objects.bulk_update(boxes, _MAILBOX_COLUMNS)
+    save_columns(boxes, _MAILBOX_COLUMNS if "email" in changed else _QUOTA_COLUMNS)
     _withdraw([draft.account.pk for draft in drafts if "role" in draft.changed and not _administers(draft)])
     _step_down(actor, [draft for draft in drafts if draft.is_demoted])
     wanted = {d.account.pk: d for d in drafts if not isinstance(d.change.administers, Unset)}

@@ -29,6 +29,7 @@ from admin.operations.ground import (
     utf8_local_parts,
     within,
 )
+from admin.operations.saving import save_columns
 from core.addresses import (
     canonical_alias_address,
     canonical_recipient,
@@ -446,9 +447,11 @@ def update_aliases(actor: Actor, /, changes: Sequence[AliasChange]) -> list[Alia
     for pk in {row.alias_id for row in gone} | {alias.pk for alias, recipients in new if recipients}:
         changed[pk].append("recipients")
     altered = [stored[pk] for pk, names in changed.items() if names]
+    now = timezone.now()
     for alias in altered:
-        alias.last_modification = timezone.now()
-    Alias.objects.bulk_update(altered, [*_PLAIN_FIELDS, "last_modification"])
+        alias.last_modification = now
+    columns = [column for column in _PLAIN_FIELDS if any(column in names for names in changed.values())]
+    save_columns(altered, [*columns, "last_modification"])
     publication.publish(publication.keys_of_aliases([alias.pk for alias in altered]))
     for alias in altered:
         record(alias, changed=changed[alias.pk])

@@ -48,6 +48,7 @@ from admin.operations.ground import (
     within,
 )
 from admin.operations.renaming import carry_domain_name, logins_taken_under, too_long_under
+from admin.operations.saving import save_columns
 from admin.reserved_names import is_reserved
 from core.addresses import AddressError, canonical_domain, display_domain, split_address
 from core.operation import operation, record
@@ -466,10 +467,12 @@ def _apply(drafts: Sequence[_Draft]) -> None:
     for draft in drafts:
         draft.changed += ["aliases"] if draft.new_aliases or draft.lost_aliases else []
     altered = [draft for draft in drafts if draft.changed]
+    now = timezone.now()
     for draft in altered:
-        draft.domain.last_modification = timezone.now()
-    columns = [*_PLAIN_FIELDS, "name", "last_modification"]
-    Domain.objects.bulk_update([draft.domain for draft in altered], columns)
+        draft.domain.last_modification = now
+    changed = {column for draft in altered for column in draft.changed}
+    columns = [column for column in (*_PLAIN_FIELDS, "name") if column in changed]
+    save_columns([draft.domain for draft in altered], [*columns, "last_modification"])
     keys |= publication.keys_of_names(alias.name for alias in (*new, *lost))
     keys |= _drop_foreign_senders({alias.name: alias.target_id for alias in new})
     keys |= _follow_defaults([d.domain.pk for d in altered if "default_mailbox_quota" in d.changed])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
@@ -102,9 +101,6 @@ def account_update(request: AuthedRequest, pk: int) -> HttpResponse:
             account, form = _update_form(request, pk)  # perhaps it changed a moment ago: look at it again
             refuse(form, refusal, beside=form.beside)
         else:
-            if account.pk == request.actor.pk:
-                # A new password ends every session of the account; this one goes on.
-                update_session_auth_hash(request, Account.objects.get(pk=pk))
             tell_what_was_kept(request, form)
             if secret:
                 return hand_over(request, changed, secret)

@@ -119,7 +119,8 @@ def domain_update(request: AuthedRequest, pk: int) -> HttpResponse:
 def domain_delete(request: AuthedRequest, pk: int) -> HttpResponse:
     """Say what a deletion takes with it, and delete when the name was typed."""
     domain = _visible(request, pk)
-    form = DeletionForm(posted(request), name=domain.name, has_directories=handles_directories())
+    has_directories = handles_directories() and domain.mailboxes.exists()
+    form = DeletionForm(posted(request), name=domain.name, has_directories=has_directories)
     if form.is_valid():
         try:
             delete_domains(request.actor, [domain], keep_directories=form.keeps_directories)

@@ -142,7 +142,9 @@ def test_without_an_administrator_the_rest_of_the_step_does_not_count(root: Clie
 def test_the_steps_are_one_page_without_javascript(root: Client) -> None:
     page = root.get(_url("account_create")).content.decode()
     assert re.findall(r'data-step="(\w+)"', page) == ["general", "mail"]
-    assert page.index('name="address_local"') < page.index('name="quota"') < page.index('type="submit">Create')
+    assert (
+        page.index('name="address_local"') < page.index('name="quota"') < page.index('type="submit">Create')
+    )
 
 
 def test_an_account_is_created_with_aliases_and_as_a_master_user(root: Client) -> None:
@@ -163,7 +165,8 @@ def test_an_account_is_created_with_aliases_and_as_a_master_user(root: Client) -
         "info@dora.example",
         "sales@mallory.example",
     ]
-    assert root.post(_url("account_create"), values | {"address_local": "al", "role": "SimpleUsers"})
+    values |= {"address_local": "al", "role": "SimpleUsers"}
+    assert root.post(_url("account_create"), values).status_code == 302
     assert not Account.objects.filter(username="al@dora.example", master_user=True).exists()
 
 
@@ -278,9 +281,10 @@ def test_a_disabled_domain_is_mentioned_beside_the_switch(cast: Cast, root: Clie
     assert "is disabled" not in root.get(url).content.decode()
     update_domain(cast.root, cast.dora_example, enabled=False)
     assert "The domain dora.example is disabled" in root.get(url).content.decode()
-    assert "The domain of the mailbox is disabled." in root.get(
-        _url("account_detail", cast.sam.pk)
-    ).content.decode()
+    assert (
+        "The domain of the mailbox is disabled."
+        in root.get(_url("account_detail", cast.sam.pk)).content.decode()
+    )
 
 
 def test_with_many_domains_rights_are_lines_and_with_many_rights_one_text(cast: Cast, root: Client) -> None:
@@ -328,7 +332,7 @@ def test_an_administrator_is_added_and_removed_on_the_page_of_the_domain(cast: C
     remove = _url("domain_administrator_remove", domain.pk, cast.dora.pk)
     assert remove in answer.content.decode()
     assert domain.administrators.filter(pk=cast.dora.pk).exists()
-    assert "does not administer reseller.example any more" in root.get(remove).content.decode()
+    assert "will no longer administer reseller.example" in root.get(remove).content.decode()
     assert root.post(remove).headers["Location"] == _url("domain_detail", domain.pk)
     assert not domain.administrators.exists()
     assert root.get(remove).status_code == 404
@@ -441,7 +445,14 @@ def test_an_account_page_tells_everything_about_the_person(cast: Cast, root: Cli
         aliases=("info@dora.example",),
     )
     page = root.get(_url("account_detail", cast.sam.pk)).content.decode()
-    for text in ("Sam", "sam@home.example", "+41 1", "s@else.example", "info@dora.example", "Never signed in"):
+    for text in (
+        "Sam",
+        "sam@home.example",
+        "+41 1",
+        "s@else.example",
+        "info@dora.example",
+        "Never signed in",
+    ):
         assert text in page
     assert "Changed: first name" in page
     assert "aliases" in page

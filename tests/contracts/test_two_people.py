@@ -49,8 +49,7 @@ def _opened(browser: Client, url: str) -> Values:
 def _codes(answer: Any) -> dict[str, list[str]]:
     assert answer.status_code == 422
     return {
-        name: [one.code for one in errors]
-        for name, errors in answer.context["form"].errors.as_data().items()
+        name: [one.code for one in errors] for name, errors in answer.context["form"].errors.as_data().items()
     }
 
 

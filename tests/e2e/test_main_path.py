@@ -29,7 +29,7 @@ def test_from_sign_in_to_a_mailbox_that_can_receive(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Domains")
 
     page.get_by_role("link", name="New domain").click()
-    page.get_by_label("Name").fill("Bücher.example")
+    page.get_by_label("Name", exact=True).fill("Bücher.example")
     page.get_by_role("button", name="Create domain").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("bücher.example")
     domain = Domain.objects.get(name="xn--bcher-kva.example")

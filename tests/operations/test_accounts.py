@@ -467,6 +467,16 @@ def test_an_account_that_does_not_sign_in_with_its_address_does_not_become_a_sim
         update_account(cast.root, account_of(cast.rita), role=Role.SIMPLE_USER)
 
 
+def test_nobody_gives_himself_a_password_or_a_secondary_address_without_the_present_password(
+    cast: Cast,
+) -> None:
+    for actor in (cast.root, cast.dora):
+        with refused((0, "password", "not_yourself"), (0, "secondary_email", "not_yourself")):
+            update_account(
+                actor, account_of(actor), password="Another-Horse-8", secondary_email="x@out.example"
+            )
+
+
 def test_administered_domains_must_exist_for_the_actor(cast: Cast) -> None:
     for name in ("mallory.example", "nowhere.example"):
         with refused_as("administers", "unknown_domain"):

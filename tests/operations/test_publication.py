@@ -344,7 +344,7 @@ recipients_ = st.lists(
     max_size=4,
 ).map(tuple)
 senders = st.lists(alias_addresses | st.just("team@out.example"), max_size=2).map(tuple)
-actors = st.sampled_from(["root", "root", "root", "rita", "dora", "mallory", "sam"])
+actors = st.sampled_from([*["root"] * 8, "rita", "rita", "dora", "dora", "mallory", "sam"])
 picks = st.integers(0, 1_000)
 switches = st.sampled_from([True, True, False])
 expiries = st.sampled_from([None, None, timedelta(days=1)])
@@ -386,6 +386,23 @@ class Life(RuleBasedStateMachine):
         rows = list(queryset.order_by("pk"))
         return rows[pick % len(rows)] if rows else None
 
+    def here(self, address: str) -> str:
+        """The same in a domain that there is: whatever else is refused without telling much."""
+        local_part, name = address.split("@")
+        names = list(Domain.objects.order_by("pk").values_list("name", flat=True))
+        if not names or name in names or (name == U_LABEL and A_LABEL in names):
+            return address
+        return f"{local_part}@{names[NAMES.index(name) % len(names)]}"
+
+    def reachable(self, address: str) -> str:
+        """Itself, or, where nobody has it in a domain of ours, an address that somebody has."""
+        local_part, name = address.split("@")
+        if not Domain.objects.filter(name=name).exists() or Alias.objects.filter(address=address).exists():
+            return address
+        boxes = list(User.objects.exclude(email="").order_by("pk").values_list("email", flat=True))
+        plain = f"{local_part.partition('+')[0]}@{name}"
+        return address if plain in boxes or not boxes else boxes[len(address) % len(boxes)]
+
     @rule(actor=actors, name=names_, aliases=st.lists(names_, max_size=2).map(tuple), enabled=switches)
     def create_domain(self, *, actor: str, name: str, aliases: tuple[str, ...], enabled: bool) -> None:
         spec = DomainSpec(name=name, aliases=aliases, enabled=enabled, default_mailbox_quota=3)
@@ -418,6 +435,7 @@ class Life(RuleBasedStateMachine):
                 change = DomainChange(domain=domain, aliases=aliases)
             self.attempt(actor, update_domains, [change])
 
+    @precondition(lambda self: self.done > 3)
     @rule(actor=actors, pick=picks)
     def delete_domain(self, actor: str, pick: int) -> None:
         if domain := self.some(Domain.objects, pick):
@@ -425,6 +443,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(actor=actors, address=local_addresses, active=switches, senders=senders)
     def create_account(self, *, actor: str, address: str, active: bool, senders: tuple[str, ...]) -> None:
+        address = self.here(address)
         box = MailboxSpec(address=address, sender_addresses=senders)
         spec = AccountSpec(username=address, password=PASSWORD, is_active=active, mailbox=box)
         self.attempt(actor, create_accounts, [spec])
@@ -468,15 +487,17 @@ class Life(RuleBasedStateMachine):
     ) -> None:
         """Or give somebody the first one."""
         if account := self.some(Account.objects, pick):
-            change = AccountChange(account=account, address=address, keep_old_address=keep)
+            change = AccountChange(account=account, address=self.here(address), keep_old_address=keep)
             if aliases is not None:
-                change = replace(change, aliases=aliases)
+                change = replace(change, aliases=tuple(map(self.here, aliases)))
             self.attempt(actor, update_accounts, [change])
 
     @rule(actor=actors, pick=picks, more=picks, aliases=st.lists(alias_addresses, max_size=3).map(tuple))
     def edit_aliases_of_accounts(self, *, actor: str, pick: int, more: int, aliases: tuple[str, ...]) -> None:
-        accounts = {self.some(Account.objects, pick), self.some(Account.objects, more)} - {None}
-        changes = [AccountChange(account=each, aliases=aliases) for each in accounts]
+        people = Account.objects.exclude(email="")
+        accounts = {self.some(people, pick), self.some(people, more)} - {None}
+        wanted = tuple(map(self.here, aliases))
+        changes = [AccountChange(account=each, aliases=wanted) for each in accounts]
         self.attempt(actor, update_accounts, changes)
 
     @rule(actor=actors, pick=picks, role=st.sampled_from(list(Role)), username=st.none() | local_addresses)
@@ -489,7 +510,8 @@ class Life(RuleBasedStateMachine):
 
     @rule(actor=actors, address=local_addresses, role=st.sampled_from(list(Role)), box=st.booleans())
     def create_somebody(self, *, actor: str, address: str, role: Role, box: bool) -> None:
-        mailbox = MailboxSpec(address=address) if box else None
+        address = self.here(address)
+        mailbox = MailboxSpec(address=address) if box or role is Role.SIMPLE_USER else None
         spec = AccountSpec(
             username=address,
             role=role,
@@ -501,16 +523,21 @@ class Life(RuleBasedStateMachine):
 
     @rule(actor=actors, pick=picks, who=picks, appoint=switches)
     def change_administrators(self, *, actor: str, pick: int, who: int, appoint: bool) -> None:
-        domain, account = self.some(Domain.objects, pick), self.some(Account.objects, who)
+        people = Account.objects.filter(role__in=[Role.RESELLER, Role.DOMAIN_ADMIN])
+        domain, account = self.some(Domain.objects, pick), self.some(people, who)
         if domain and account:
             act = add_administrators if appoint else remove_administrators
             self.attempt(actor, act, [Appointment(domain, account.username)])
 
     @rule(actor=actors, pick=picks, administers=st.lists(names_, max_size=3).map(tuple))
     def change_rights(self, *, actor: str, pick: int, administers: tuple[str, ...]) -> None:
-        if account := self.some(Account.objects, pick):
-            self.attempt(actor, update_accounts, [AccountChange(account=account, administers=administers)])
+        people = Account.objects.filter(role__in=[Role.RESELLER, Role.DOMAIN_ADMIN])
+        there = set(Domain.objects.values_list("name", flat=True))
+        if account := self.some(people, pick):
+            change = AccountChange(account=account, administers=tuple(there & set(administers)))
+            self.attempt(actor, update_accounts, [change])
 
+    @precondition(lambda self: self.done > 3)
     @rule(actor=actors, pick=picks)
     def delete_anybody(self, actor: str, pick: int) -> None:
         if account := self.some(Account.objects, pick):
@@ -533,7 +560,12 @@ class Life(RuleBasedStateMachine):
         expiry: timedelta | None,
     ) -> None:
         expire_at = None if expiry is None else timezone.now() + expiry
-        spec = AliasSpec(address=address, recipients=recipients, enabled=enabled, expire_at=expire_at)
+        spec = AliasSpec(
+            address=self.here(address),
+            recipients=tuple(map(self.reachable, recipients)),
+            enabled=enabled,
+            expire_at=expire_at,
+        )
         self.attempt(actor, create_aliases, [spec])
 
     @precondition(lambda _self: Alias.objects.exists())
@@ -542,7 +574,8 @@ class Life(RuleBasedStateMachine):
         alias = self.some(Alias.objects, pick)
         change = AliasChange(alias=alias, enabled=enabled)
         if recipients:
-            change = AliasChange(alias=alias, recipients=recipients, enabled=enabled)
+            wanted = tuple(map(self.reachable, recipients))
+            change = AliasChange(alias=alias, recipients=wanted, enabled=enabled)
         self.attempt(actor, update_aliases, [change])
 
     @precondition(lambda _self: Alias.objects.exists())

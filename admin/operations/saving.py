@@ -1,0 +1,28 @@
+"""Writing columns of many rows. ``bulk_update`` spells out a CASE for every row and column: seconds for thousands."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TypeVar
+
+from django.db.models import Model
+
+from admin.publication import chunks
+
+M = TypeVar("M", bound=Model)
+
+_CASES = 500
+
+
+def save_columns(rows: Sequence[M], columns: Collection[str]) -> None:
+    """Write *columns* of stored *rows*: what is the same everywhere in one plain UPDATE, the rest row by row."""
+    if not rows or not columns:
+        return
+    manager = type(rows[0])._base_manager
+    first = {column: getattr(rows[0], column) for column in columns}
+    same = {c: value for c, value in first.items() if all(getattr(row, c) == value for row in rows)}
+    if same:
+        for some in chunks(row.pk for row in rows):
+            manager.filter(pk__in=some).update(**same)
+    if different := [column for column in columns if column not in same]:
+        manager.bulk_update(rows, different, batch_size=_CASES)
