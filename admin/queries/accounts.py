@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
+from admin import policies
 from admin.models import Account, Alias, Domain, Mailbox, Quota, SenderAddress
 from admin.queries.events import Event, recent_events
 from admin.queries.mail_settings import MailSetting, mail_settings
@@ -81,6 +82,17 @@ def account_facts(actor: Actor, account: Account) -> AccountFacts:
 def is_within_reach(actor: Actor, account: Account) -> bool:
     """Whether *actor* may edit an account that he sees."""
     return actor.is_super or Account.objects.within_reach_of(actor).filter(pk=account.pk).exists()
+
+
+def marked_by_reach(actor: Actor, accounts: QuerySet[Account]) -> QuerySet[Account]:
+    """*accounts* as :func:`may_edit_marked` reads them: whether each is beyond *actor*, in the same statement."""
+    beyond = Account.objects.beyond_reach_of(actor).filter(pk=OuterRef("pk"))
+    return accounts.annotate(is_beyond=Exists(beyond))
+
+
+def may_edit_marked(actor: Actor, account: Account) -> bool:
+    """As :func:`is_within_reach`, for a visible account of :func:`marked_by_reach`: no statement."""
+    return policies.may_edit_account(actor, account) and not getattr(account, "is_beyond", True)
 
 
 def aliases_of(actor: Actor, mailbox: Mailbox) -> list[str]:

@@ -34,6 +34,7 @@ from django.utils.translation import ngettext
 
 from admin import policies
 from admin.models import Account, Alias, AliasRecipient, Domain, Mailbox
+from admin.queries.accounts import marked_by_reach, may_edit_marked
 from admin.queries.listing import Filter, Listing, chip, chosen_order, page_at, rows_on
 from admin.queries.searching import a_labels, containing, search_text
 from admin.queries.usage import used_bytes
@@ -236,9 +237,8 @@ def _rows(actor: Actor, ids: Sequence[tuple[int, int]]) -> list[IdentityRow]:
     """Rows for (kind, id), in that order: one query for the accounts, two for the aliases."""
     rows: dict[tuple[int, int], IdentityRow] = {}
     accounts = Account.objects.filter(pk__in=[pk for kind, pk in ids if kind == _Kind.ACCOUNT])
-    beyond = Account.objects.beyond_reach_of(actor).filter(pk=OuterRef("pk"))
-    annotated = accounts.annotate(used=used_bytes("email"), is_beyond=Exists(beyond))
-    for account in annotated.select_related("mailbox").order_by():
+    marked = marked_by_reach(actor, accounts).annotate(used=used_bytes("email"))
+    for account in marked.select_related("mailbox").order_by():
         rows[_Kind.ACCOUNT, account.pk] = _account_row(actor, account)
     of_aliases = [pk for kind, pk in ids if kind == _Kind.ALIAS]
     recipients = _first_recipients(of_aliases)
@@ -250,7 +250,7 @@ def _rows(actor: Actor, ids: Sequence[tuple[int, int]]) -> list[IdentityRow]:
 
 def _account_row(actor: Actor, account: Account) -> IdentityRow:
     mailbox: Mailbox | None = getattr(account, "mailbox", None)
-    may_edit = policies.may_edit_account(actor, account) and not getattr(account, "is_beyond", False)
+    may_edit = may_edit_marked(actor, account)
     return IdentityRow(
         kind="account",
         kind_label=Role(account.role).label,

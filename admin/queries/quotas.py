@@ -22,8 +22,8 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from admin import policies
 from admin.models import Account, Mailbox
+from admin.queries.accounts import marked_by_reach, may_edit_marked
 from admin.queries.identities import domain_filter
 from admin.queries.listing import Filter, Listing, chip, chosen_order, page_at, rows_on
 from admin.queries.searching import containing, search_text
@@ -114,7 +114,8 @@ def _rows(actor: Actor, ids: Sequence[int]) -> list[QuotaRow]:
     mailboxes = Mailbox.objects.filter(pk__in=ids).select_related("user").order_by()
     rows = {mailbox.pk: mailbox for mailbox in mailboxes.annotate(used=used_bytes("user__email"))}
     people = [mailbox.user_id for mailbox in rows.values()]
-    accounts = {account.pk: account for account in Account.objects.visible_to(actor).filter(pk__in=people)}
+    visible = Account.objects.visible_to(actor).filter(pk__in=people)
+    accounts = {account.pk: account for account in marked_by_reach(actor, visible)}
     return [
         _row(actor, rows[pk], accounts.get(rows[pk].user_id))
         for pk in ids
@@ -124,7 +125,7 @@ def _rows(actor: Actor, ids: Sequence[int]) -> list[QuotaRow]:
 
 def _row(actor: Actor, mailbox: Mailbox, account: Account | None) -> QuotaRow:
     used: int = getattr(mailbox, "used", 0)
-    may_edit = account is not None and policies.may_edit_account(actor, account)
+    may_edit = account is not None and may_edit_marked(actor, account)
     args = [mailbox.user_id]
     return QuotaRow(
         address=mailbox.user.email,

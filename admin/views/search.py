@@ -11,6 +11,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from admin import policies
+from admin.queries.accounts import is_within_reach
 from admin.queries.addresses import address_page, address_url, canonical_address
 from admin.queries.search import search_everywhere
 from admin.views.access import only
@@ -50,7 +51,7 @@ def address_detail(request: AuthedRequest) -> HttpResponse:
         request,
         "admin/address_detail.html",
         page,
-        may_update_account=bool(page.person and policies.may_edit_account(request.actor, page.person)),
+        may_update_account=bool(page.person and is_within_reach(request.actor, page.person)),
         may_update_alias=may_manage,
         may_create_account=policies.may_manage_accounts(request.actor),
         may_create_alias=may_manage,

@@ -311,7 +311,8 @@ def test_buttons_lead_only_where_the_actor_may_go(cast: Cast, browser_of: Browse
         administers=("dora.example", "mallory.example"),
     ).account
     dora = browser_of(cast.dora)
-    for url in (_url("account_detail", carer.pk), _url("identity_list")):
+    address = f"{_url('address_detail')}?address=carer@dora.example"
+    for url in (_url("account_detail", carer.pk), _url("identity_list"), _url("quota_list"), address):
         page = dora.get(url).content.decode()
         assert _url("account_update", carer.pk) not in page, url
         assert _url("account_delete", carer.pk) not in page, url
