@@ -8,6 +8,8 @@ into a refusal with the code ``conflict``, and repeats the work when the databas
 from __future__ import annotations
 
 import functools
+import random
+import time
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_ATTEMPTS = 3
+_ATTEMPTS = 6
+_PAUSE_S = 0.02
 _CHUNK = 2_000
 # Deadlock or serialization failure: PostgreSQL SQLSTATEs, MySQL/MariaDB error numbers.
 _RETRYABLE = frozenset({"40P01", "40001", 1213, 1205})
@@ -90,12 +93,13 @@ def _perform(verb: str, actor: Actor, work: Callable[[], R]) -> R:
         return _attempt(
             verb, actor, work
         )  # a broken deadlock ends the outer transaction: its retries, not ours
-    for _attempt_number in range(_ATTEMPTS - 1):
+    for number in range(_ATTEMPTS - 1):
         try:
             return _attempt(verb, actor, work)
         except OperationalError as error:
             if not _is_retryable(error):
                 raise
+        time.sleep(random.uniform(0, _PAUSE_S * 2**number))  # noqa: S311  so that victims do not meet again
     return _attempt(verb, actor, work)
 
 

@@ -47,7 +47,7 @@ from admin.operations.ground import (
     refuse_unknown_domain,
     within,
 )
-from admin.operations.renaming import carry_domain_name, logins_taken_under, too_long_under
+from admin.operations.renaming import carry_domain_name, logins_taken_under, people_under, too_long_under
 from admin.operations.saving import save_columns
 from admin.reserved_names import is_reserved
 from core.addresses import AddressError, canonical_domain, display_domain, split_address
@@ -359,7 +359,7 @@ def update_domains(actor: Actor, /, changes: Sequence[DomainChange]) -> list[Dom
 
     A new name carries everything under the old one with it: addresses, logins, recipients, usage, sender addresses.
     Codes: as for creation, ``gone`` for a domain that was deleted meanwhile, ``logins_there``, ``address_too_long``,
-    ``changed_meanwhile``.
+    ``above_you``, ``changed_meanwhile``.
     """
     asked = {
         name
@@ -405,16 +405,8 @@ def _update_domains(
         draft = _draft_change(change, domain, present[domain.pk], position, refusals)
         drafts.append(draft)
         new_names[position] = (draft.claimed, *(name for name in draft.new_aliases if name != draft.old_name))
-        if draft.is_renamed and too_long_under(domain, draft.old_name, domain.name):
-            message = _("An address under “%(name)s” would be longer than addresses can be.")
-            refusals.add(
-                position, "name", "address_too_long", message % {"name": display_domain(domain.name)}
-            )
-        if draft.is_renamed and logins_taken_under(domain, draft.old_name, domain.name):
-            message = _(
-                "Somebody signs in with a name under “%(name)s” that would be given twice. Rename the account first."
-            )
-            refusals.add(position, "name", "logins_there", message % {"name": display_domain(domain.name)})
+        if draft.is_renamed:
+            _check_new_name(actor, draft, refusals, position)
     check_seen("domain", {p: (c.domain.pk, c.seen) for p, c in enumerate(changes)}, refusals)
     _check_names(actor, new_names, objections, refusals)
     named = [(position, *each) for position, names in enumerate(new_names) for each in _named_fields(names)]
@@ -422,6 +414,26 @@ def _update_domains(
     refusals.raise_if_any()
     _apply(drafts)
     return [draft.domain for draft in drafts]
+
+
+def _check_new_name(actor: Actor, draft: _Draft, refusals: Refusals, position: int) -> None:
+    """Everybody's address and login may follow: it stays possible, unique, and within the actor's reach."""
+    domain, old = draft.domain, draft.old_name
+    shown = {"name": display_domain(domain.name), "old": display_domain(old)}
+    if too_long_under(domain, old, domain.name):
+        message = _("An address under “%(name)s” would be longer than addresses can be.")
+        refusals.add(position, "name", "address_too_long", message % shown)
+    if logins_taken_under(domain, old, domain.name):
+        message = _(
+            "Somebody signs in with a name under “%(name)s” that would be given twice. Rename the account first."
+        )
+        refusals.add(position, "name", "logins_there", message % shown)
+    above = Account.objects.beyond_reach_of(actor)
+    if not actor.is_super and above.filter(people_under(domain, old)).exists():
+        message = _(
+            "Under “%(old)s” is the mailbox or the login of an account that is not yours to administer."
+        )
+        refusals.add(position, "name", "above_you", message % shown)
 
 
 def update_domain(actor: Actor, /, domain: Domain, **values: Any) -> Domain:

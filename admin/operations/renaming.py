@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from django.db.models import Case, CharField, Exists, F, OuterRef, QuerySet, Value, When
+from django.db.models import Case, CharField, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Concat, Left, Length
 
 from admin import publication
@@ -82,6 +82,13 @@ def carry_domain_name(domain: Domain, old: str, new: str) -> publication.Keys:
     SenderAddress.objects.filter(pk__in=[pk for pk, _address, twice in under if twice]).delete()
     senders.update(address=_moved("address", old, new))
     return keys | publication.renamed_keys(keys, old, new)
+
+
+def people_under(domain: Domain, name: str) -> Q:
+    """Accounts with a mailbox in the domain, or with a login under its *name*."""
+    return Q(pk__in=User.objects.filter(mailbox__domain=domain).values("pk")) | Q(
+        pk__in=_logins_under(name).values("pk")
+    )
 
 
 def _logins_under(name: str) -> QuerySet[User]:

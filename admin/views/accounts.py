@@ -30,7 +30,7 @@ from admin.queries.accounts import (
 from admin.queries.domains import names_to_choose
 from admin.queries.events import edited
 from admin.views.access import only, require
-from admin.views.answers import answer_form, answer_page, posted, tell_what_was_kept
+from admin.views.answers import answer_form, answer_page, posted, refuse_edit, tell_what_was_kept
 from admin.views.handing_over import another_url, hand_over
 from core.middleware import AuthedRequest
 from core.operations.passwords import random_password
@@ -99,7 +99,7 @@ def account_update(request: AuthedRequest, pk: int) -> HttpResponse:
             changed = update_account(request.actor, account, **values, seen=form.edited.seen)
         except Refusal as refusal:
             account, form = _update_form(request, pk)  # perhaps it changed a moment ago: look at it again
-            refuse(form, refusal, beside=form.beside)
+            refuse_edit(request, form, refusal, beside=form.beside)
         else:
             tell_what_was_kept(request, form)
             if secret:

@@ -23,7 +23,7 @@ from admin.queries.aliases import alias_page, recipients_of
 from admin.queries.domains import names_to_choose
 from admin.queries.events import edited
 from admin.views.access import only
-from admin.views.answers import answer_form, answer_page, posted, tell_what_was_kept
+from admin.views.answers import answer_form, answer_page, posted, refuse_edit, tell_what_was_kept
 from core.middleware import AuthedRequest
 from core.presentation import unicode_domain
 from core.refusals import Refusal
@@ -70,7 +70,7 @@ def alias_update(request: AuthedRequest, pk: int) -> HttpResponse:
             update_alias(request.actor, alias, **form.values(), seen=form.edited.seen)
         except Refusal as refusal:
             alias, form = _update_form(request, pk)  # perhaps it changed a moment ago: look at it again
-            refuse(form, refusal)
+            refuse_edit(request, form, refusal)
         else:
             messages.success(request, _("The alias %(name)s was changed.") % _shown(alias))
             tell_what_was_kept(request, form)

@@ -10,15 +10,19 @@ from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 
 from core.answering import answer_form, posted
+from core.refusing import refuse
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from django_htmx.middleware import HtmxDetails
 
     from admin.queries.listing import Listing
     from core.editing import EditForm
     from core.middleware import AuthedRequest
+    from core.refusals import Refusal
 
-__all__ = ["answer_form", "answer_list", "answer_page", "posted", "tell_what_was_kept"]
+__all__ = ["answer_form", "answer_list", "answer_page", "posted", "refuse_edit", "tell_what_was_kept"]
 
 
 def answer_list(
@@ -42,3 +46,12 @@ def tell_what_was_kept(request: AuthedRequest, form: EditForm) -> None:
     """After saving: what others changed meanwhile stands beside what this person changed."""
     for sentence in form.kept:
         messages.warning(request, sentence)
+
+
+def refuse_edit(
+    request: AuthedRequest, form: EditForm, refusal: Refusal, *, beside: Mapping[str, str] | None = None
+) -> None:
+    """Reasons beside the fields of a form that looked at the object again; after a race also what others changed."""
+    refuse(form, refusal, beside=beside)
+    if any(reason.code == "changed_meanwhile" for reason in refusal.reasons):
+        tell_what_was_kept(request, form)

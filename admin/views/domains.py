@@ -28,7 +28,7 @@ from admin.queries.domains import domain_page
 from admin.queries.events import edited
 from admin.queries.suggestions import suggested_administrators, suggested_domains
 from admin.views.access import only
-from admin.views.answers import answer_form, answer_list, answer_page, posted, tell_what_was_kept
+from admin.views.answers import answer_form, answer_list, answer_page, posted, refuse_edit, tell_what_was_kept
 from admin.views.handing_over import hand_over
 from core.middleware import AuthedRequest
 from core.presentation import unicode_domain
@@ -106,7 +106,7 @@ def domain_update(request: AuthedRequest, pk: int) -> HttpResponse:
             changed = update_domain(request.actor, domain, **form.values(), seen=form.edited.seen)
         except Refusal as refusal:
             domain, form = _update_form(request, pk)  # perhaps it changed a moment ago: look at it again
-            refuse(form, refusal)
+            refuse_edit(request, form, refusal)
         else:
             messages.success(request, _("The domain %(name)s was changed.") % _shown(changed))
             tell_what_was_kept(request, form)

@@ -147,6 +147,7 @@
         const value = sent.get(name) ?? `${sent.get(`${name}_local`)}@${sent.get(`${name}_domain`)}`;
         group.hidden = wanted === "" || value.trim().toLowerCase() === wanted.toLowerCase();
       }
+      if (form.querySelector(`[name="${name}"]`)?.closest("[data-shown-when]")?.hidden) group.hidden = true;
       const more = group.closest(".more-group"); /* folds with nothing in them are not shown */
       if (more) more.hidden = all(".field", more).every((field) => field.hidden);
     };
@@ -187,11 +188,13 @@
   const offered = document.createElement("datalist");
   offered.id = "suggestions";
   let asking;
-  document.addEventListener("focusin", (event) => {
-    if (!event.target.matches("[data-suggest]")) return;
+  const offer = (field) => {
+    if (!field?.matches?.("[data-suggest]")) return;
     document.body.append(offered);
-    event.target.setAttribute("list", offered.id);
-  });
+    field.setAttribute("list", offered.id);
+  };
+  document.addEventListener("focusin", (event) => offer(event.target));
+  offer(document.activeElement); /* autofocus comes before any script */
   document.addEventListener("input", (event) => {
     const field = event.target;
     if (!field.matches("[data-suggest]")) return;

@@ -194,20 +194,32 @@ def test_a_refused_form_with_a_forged_beginning_gets_a_real_one(cast: Cast, root
     assert _sealed(answer) not in {"", "forged"}
 
 
+Change = Callable[..., None]
+
+
+@pytest.fixture
+def at_the_last_moment(monkeypatch: pytest.MonkeyPatch) -> Change:
+    """A function that lets somebody change an alias after a form looked at it, before the operation locks it."""
+    first = AliasUpdateForm.values
+
+    def arrange(actor: Actor, alias: Alias, **values: Any) -> None:
+        def slow(form: AliasUpdateForm) -> Values:
+            monkeypatch.setattr(AliasUpdateForm, "values", first)
+            update_alias(actor, alias, **values)
+            return first(form)
+
+        monkeypatch.setattr(AliasUpdateForm, "values", slow)
+
+    return arrange
+
+
 def test_what_changes_between_the_look_and_the_lock_is_refused_and_shown(
-    cast: Cast, root: Client, monkeypatch: pytest.MonkeyPatch
+    cast: Cast, root: Client, at_the_last_moment: Change
 ) -> None:
     alias = create_alias(cast.root, address="info@dora.example", recipients=("sam@dora.example",))
     url = reverse("admin:alias_update", args=[alias.pk])
     values = _opened(root, url) | {"description": "Mine"}
-    first = AliasUpdateForm.values
-
-    def slow(form: AliasUpdateForm) -> Values:
-        monkeypatch.setattr(AliasUpdateForm, "values", first)
-        update_alias(cast.dora, alias, description="Theirs")
-        return first(form)
-
-    monkeypatch.setattr(AliasUpdateForm, "values", slow)
+    at_the_last_moment(cast.dora, alias, description="Theirs")
     answer = root.post(url, values)
     assert _codes(answer) == {
         "description": ["changed_meanwhile"],
@@ -217,3 +229,18 @@ def test_what_changes_between_the_look_and_the_lock_is_refused_and_shown(
     assert "dora@dora.example changed this at the same time" in answer.content.decode()
     assert root.post(url, values | {"began_with": _sealed(answer)}).status_code == 302
     assert Alias.objects.get(pk=alias.pk).description == "Mine"
+
+
+def test_another_field_at_the_last_moment_is_named_and_saving_again_keeps_it(
+    cast: Cast, root: Client, at_the_last_moment: Change
+) -> None:
+    alias = create_alias(cast.root, address="info@dora.example", recipients=("sam@dora.example",))
+    url = reverse("admin:alias_update", args=[alias.pk])
+    values = _opened(root, url) | {"description": "Mine"}
+    at_the_last_moment(cast.dora, alias, enabled=False)
+    answer = root.post(url, values)
+    assert _codes(answer) == {"__all__": ["changed_meanwhile"]}
+    assert "Changed meanwhile by dora@dora.example, and kept: Enabled." in answer.content.decode()
+    assert root.post(url, values | {"began_with": _sealed(answer)}).status_code == 302
+    stored = Alias.objects.get(pk=alias.pk)
+    assert (stored.description, stored.enabled) == ("Mine", False)

@@ -30,7 +30,12 @@ def test_a_domain_gets_its_administrator_in_the_second_step(page: Page) -> None:
     page.get_by_label("Name", exact=True).fill("shiny.example")
     page.get_by_role("button", name="Next").click()
     expect(steps.get_by_role("button", name="Administrator")).to_have_attribute("aria-current", "step")
+    expect(page.get_by_label("Postmaster alias")).to_be_hidden()
     page.get_by_text("Create one").click()
+    expect(page.get_by_label("Postmaster alias")).to_be_visible()
+    page.get_by_text("With a mailbox").click()
+    expect(page.get_by_label("Postmaster alias")).to_be_hidden()
+    page.get_by_text("With a mailbox").click()
     look_at(page, "domain_create_step", "1440-light")
 
     page.get_by_label("Name before the “@”").fill("two words")

@@ -124,6 +124,19 @@ def test_a_name_under_which_recipients_lie_or_logins_clash_is_refused(cast: Cast
         update_domain(cast.root, cast.dora_example, name="other.example")
 
 
+def test_a_reseller_does_not_rename_a_domain_under_which_somebody_above_him_lives_or_signs_in(
+    cast: Cast,
+) -> None:
+    ruth = create_domain(cast.rita, name="ruth.example")
+    person(cast, "ruth@ruth.example", Role.SUPER_ADMIN)
+    with refused_as("name", "above_you"):
+        update_domain(cast.rita, ruth, name="new.example")
+    person(cast, "boss@reseller.example", Role.SUPER_ADMIN, mailbox=False)
+    with refused_as("name", "above_you"):
+        update_domain(cast.rita, cast.reseller_example, name="new.example")
+    update_domain(cast.root, ruth, name="new.example")
+
+
 def test_a_reseller_does_not_rename_to_a_reserved_name(cast: Cast) -> None:
     with refused_as("name", "reserved_name"):
         update_domain(cast.rita, cast.reseller_example, name="gmail.com")
