@@ -214,10 +214,9 @@ class _Sources:
     @cached_property
     def moving(self) -> set[str]:
         """Addresses of mailboxes whose directory has still to be renamed."""
-        unfinished = MailboxOperation.objects.filter(
+        unfinished = MailboxOperation.objects.occupying().filter(
             Q(old_address__in=self.addresses) | Q(new_address__in=self.addresses),
             kind=MailboxOperation.Kind.RENAME,
-            state__in=[MailboxOperation.State.PENDING, MailboxOperation.State.PREPARED],
         )
         pairs = unfinished.values_list("old_address", "new_address")
         return set(chain.from_iterable(pairs)) & set(self.addresses)

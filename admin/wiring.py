@@ -7,9 +7,10 @@ from admin import checks, policies, publication  # noqa: F401  importing the che
 from admin.models import Alias, Domain, DomainAlias, Mailbox
 from admin.operations.forwards import may_set_own_forward
 from admin.parameters_form import AdministrationParametersForm
+from admin.recovery import secondary_address_is_trusted
 from core import landing, navigation
 from core.models import User
-from core.operations import passwords
+from core.operations import passwords, resets
 from parameters import tools
 
 
@@ -19,6 +20,7 @@ def wire() -> None:
         reversion.register(model, exclude=("administrators",) if model is Domain else ())
     tools.registry.add("global", AdministrationParametersForm, _("Administration"))
     passwords.on_new_hash(_publish_hash)
+    resets.trust_by(secondary_address_is_trusted)
     landing.add(policies.may_see_domains, "admin:domain_list")
     landing.add(lambda _actor: True, "admin:my_mailbox")
     navigation.add(

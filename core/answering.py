@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 
+from core.refusing import refuse
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from django import forms
 
+    from core.editing import EditForm
+    from core.refusals import Refusal
     from core.throttling import Throttled
 
 
@@ -31,3 +38,18 @@ def answer_throttled(
     answer = render(request, template, {"form": form, **context}, status=429)
     answer.headers["Retry-After"] = str(throttled.retry_after_s)
     return answer
+
+
+def tell_what_was_kept(request: HttpRequest, form: EditForm) -> None:
+    """After saving: what others changed meanwhile stands beside what this person changed."""
+    for sentence in form.kept:
+        messages.warning(request, sentence)
+
+
+def refuse_edit(
+    request: HttpRequest, form: EditForm, refusal: Refusal, *, beside: Mapping[str, str] | None = None
+) -> None:
+    """Reasons beside the fields of a form that looked at the object again; after a race also what others changed."""
+    refuse(form, refusal, beside=beside)
+    if any(reason.code == "changed_meanwhile" for reason in refusal.reasons):
+        tell_what_was_kept(request, form)

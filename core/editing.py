@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Final, TypeAlias, cast
 
 from django import forms
 from django.core import signing
+from django.db.models import Max
 from django.http import QueryDict
 from django.utils.translation import gettext, gettext_lazy
 
 from core.form_rendering import PanelForm
+from core.models import Log
 from core.presentation import unicode_domain
 
 _HIDDEN: Final = "began_with"
@@ -43,6 +46,23 @@ class Edited:
     pk: int
     seen: int
     since: Callable[[int], Sequence[Meanwhile]]
+
+
+def edited(kind: str, pk: int) -> Edited:
+    """What a form about an object needs to tell changes meanwhile. Ask before you read the values of the object."""
+    return Edited(kind, pk, newest_event(kind, pk), partial(_since, kind, pk))
+
+
+def newest_event(kind: str, pk: int) -> int:
+    """Number of the last event about an object; 0 when there is none."""
+    newest: int | None = Log.objects.filter(kind=kind, object_id=pk).aggregate(pk=Max("pk"))["pk"]
+    return newest or 0
+
+
+def _since(kind: str, pk: int, seen: int) -> list[Meanwhile]:
+    """Events about an object after the one with the number *seen*, oldest first."""
+    rows = Log.objects.filter(kind=kind, object_id=pk, pk__gt=seen).order_by("pk")
+    return [Meanwhile(row.actor_name, tuple(row.changed)) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +214,7 @@ def _in_words(field: forms.Field, value: Sent) -> str:
     if isinstance(field.widget, forms.MultiWidget):
         value = "@".join(value) if any(value) else ""
     words = {str(key): str(label) for key, label in getattr(field.widget, "choices", ())}
-    texts = [text for text in ([value] if isinstance(value, str) else value) if text]
+    texts = [text for text in (value.splitlines() if isinstance(value, str) else value) if text]
     shown = [words.get(text) or unicode_domain(text) for text in texts[:_SHOWN]]
     return ", ".join(shown) + (", …" if len(texts) > _SHOWN else "")
 

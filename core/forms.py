@@ -9,10 +9,12 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from core.editing import EditForm
 from core.form_rendering import FieldGroup, PanelForm, PasswordBox, ValueListField, ValueListWidget
 from core.models import Scope, User
 
 _DAYS_END: Final = time(23, 59, 59)
+_PROFILE: Final = ("first_name", "last_name", "phone_number", "secondary_email")
 
 
 class SignInForm(forms.Form):
@@ -67,7 +69,7 @@ class ScopesField(forms.MultipleChoiceField):
         del value
 
 
-class ProfileForm(PanelForm):
+class ProfileForm(EditForm):
     """What a person writes about himself."""
 
     halves: ClassVar[frozenset[str]] = frozenset({"first_name", "last_name"})
@@ -95,11 +97,16 @@ class ProfileForm(PanelForm):
         help_text=_("Only needed for a new secondary address."),
     )
 
+    def values(self) -> dict[str, str]:
+        """What the operation takes: only what was changed here, so that nothing of others is overwritten."""
+        given = self.cleaned_data
+        mine = {name: given[name] for name in _PROFILE if self.changes(name)}
+        return mine | {"current_password": given["current_password"]}
+
 
 def profile_values(account: User) -> dict[str, str]:
     """Values that the form begins with."""
-    names = ("first_name", "last_name", "phone_number", "secondary_email")
-    return {name: getattr(account, name) for name in names}
+    return {name: getattr(account, name) for name in _PROFILE}
 
 
 class NewPasswordForm(PanelForm):

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from admin.queries.forwards import OwnForward
-from core.form_rendering import PanelForm, Switch
+from core.editing import EditForm
+from core.form_rendering import Switch
 from core.presentation import unicode_domain
 
 _SEPARATORS: Final = re.compile(r"[\s,;]+")
 
 
-class ForwardForm(PanelForm):
+class _AddressesField(forms.CharField):
+    """Addresses with anything between them, one per line."""
+
+    def to_python(self, value: object) -> str:
+        """Browsers end lines in their own way."""
+        return "\n".join(filter(None, _SEPARATORS.split(super().to_python(value) or "")))
+
+
+class ForwardForm(EditForm):
     """Where one's mail goes on to."""
 
-    recipients = forms.CharField(
+    logged_as: ClassVar[Mapping[str, str]] = {"keep_copy": "recipients"}
+
+    recipients = _AddressesField(
         label=_("Forward to"),
         required=False,
         widget=forms.Textarea({"rows": 4, "autocapitalize": "none", "spellcheck": "false", "dir": "ltr"}),
@@ -32,12 +44,12 @@ class ForwardForm(PanelForm):
     )
 
     def values(self) -> dict[str, Any]:
-        """What the operation takes; commas, semicolons, spaces and lines divide the addresses."""
-        words = _SEPARATORS.split(self.cleaned_data["recipients"])
-        return {
-            "recipients": tuple(word for word in words if word),
-            "keep_copy": self.cleaned_data["keep_copy"],
+        """What the operation takes; what was not changed here is as it is now."""
+        given = {
+            name: self.cleaned_data[name] if self.changes(name) else self.initial[name]
+            for name in ("recipients", "keep_copy")
         }
+        return given | {"recipients": tuple(given["recipients"].split())}
 
 
 def forward_values(forward: OwnForward) -> dict[str, Any]:

@@ -113,6 +113,14 @@ class Quota(models.Model):
         return self.username
 
 
+class MailboxOperationQuerySet(models.QuerySet["MailboxOperation"]):
+    """Named selections of operations."""
+
+    def occupying(self) -> Self:
+        """Those whose directories belong to somebody still: what is not done, failures included, and what is kept."""
+        return self.exclude(~Q(kind="keep"), state="done")
+
+
 class MailboxOperation(models.Model):
     """Work on a mail directory that waits for the command run by the owner of the mail files."""
 
@@ -121,6 +129,8 @@ class MailboxOperation(models.Model):
 
         RENAME = "rename", _("Rename")
         DELETE = "delete", _("Delete")
+        # Nothing to do: a directory that stays when its mailbox goes, so that nobody inherits it.
+        KEEP = "keep", _("Keep")
 
     class State(models.TextChoices):
         """How far it is."""
@@ -140,8 +150,8 @@ class MailboxOperation(models.Model):
     old_address = ExactCharField(max_length=254, blank=True, default="", db_default="")
     new_address = ExactCharField(max_length=254, blank=True, default="", db_default="")
     # Paths below the mail root.
-    source = models.CharField(max_length=512)
-    target = models.CharField(max_length=512, blank=True, default="", db_default="")
+    source = ExactCharField(max_length=512)
+    target = ExactCharField(max_length=512, blank=True, default="", db_default="")
     device = models.BigIntegerField(null=True, blank=True)
     inode = models.BigIntegerField(null=True, blank=True)
     attempts = models.IntegerField(default=0, db_default=0)
@@ -149,6 +159,8 @@ class MailboxOperation(models.Model):
     last_error = models.TextField(blank=True, default="")
     owner_token = models.CharField(max_length=64, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now)
+
+    objects = MailboxOperationQuerySet.as_manager()
 
     class Meta:
         db_table = "admin_mailboxoperation"
@@ -158,10 +170,12 @@ class MailboxOperation(models.Model):
         indexes = (
             models.Index(fields=["old_address"], name="admin_mbop_old_address"),
             models.Index(fields=["new_address"], name="admin_mbop_new_address"),
+            models.Index(fields=["source"], name="admin_mbop_source"),
+            models.Index(fields=["target"], name="admin_mbop_target"),
         )
         constraints = (
             models.CheckConstraint(
-                condition=Q(kind__in=["rename", "delete"]), name="admin_mailboxoperation_kind_known"
+                condition=Q(kind__in=["rename", "delete", "keep"]), name="admin_mailboxoperation_kind_known"
             ),
             models.CheckConstraint(
                 condition=Q(state__in=["pending", "prepared", "done", "failed"]),

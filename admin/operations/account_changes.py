@@ -21,6 +21,7 @@ from admin.operations.accounts import (
     canonical_senders,
     check_administered,
     check_claims,
+    check_login,
     check_master,
     check_role,
     check_senders,
@@ -51,8 +52,10 @@ from admin.operations.renaming import carry_addresses
 from admin.operations.saving import save_columns
 from core.addresses import canonical_login_name, canonical_mailbox_address, split_address
 from core.operation import operation, record
+from core.operations.notices import tell_about_new_password
 from core.operations.passwords import Secret, check_secret, hashed_secrets
 from core.operations.profile import check_profile
+from core.operations.tokens import remove_tokens_of
 from core.refusals import Refusals
 from core.roles import Role
 
@@ -140,7 +143,11 @@ def update_accounts(actor: Actor, /, changes: Sequence[AccountChange]) -> list[A
     given = [None if isinstance(change.password, Unset) else change.password for change in changes]
     wanted = [password for password in given if password is not None]
     hashed = iter(hashed_secrets(wanted) if wanted else [])
-    return _update_accounts(actor, changes, [None if p is None else next(hashed) for p in given])
+    accounts = _update_accounts(actor, changes, [None if p is None else next(hashed) for p in given])
+    for account, password in zip(accounts, given, strict=True):
+        if password is not None:
+            tell_about_new_password(account)
+    return accounts
 
 
 def update_account(actor: Actor, /, account: Account, **values: Any) -> Account:
@@ -204,6 +211,7 @@ def _update_accounts(
     keys = publication.keys_of_mailboxes([box.pk for box in mailboxes.values()])
     keys |= _settle_mailboxes(drafts, domains, homes)
     _save_changes(actor, drafts, domains)
+    remove_tokens_of(draft.account.pk for draft in drafts if "password" in draft.changed)
     keys |= _replace_senders(drafts)
     publication.publish(keys)
     for draft in drafts:
@@ -334,7 +342,8 @@ def _check_change(actor: Actor, draft: _Draft, domains: Mapping[str, Domain], re
     change, account, position = draft.change, draft.account, draft.position
     own = account.pk == actor.pk
     if "role" in draft.changed:
-        check_role(actor, Role(account.role), refusals, position)
+        for role in {Role(account.role)} if own else {Role(account.role), draft.old_role}:
+            check_role(actor, role, refusals, position)
         if own:
             message = _("You cannot change your own role; ask another administrator.")
             refusals.add(position, "role", "not_yourself", message)
@@ -416,8 +425,7 @@ def _check_foreign(
     for draft in drafts:
         position, addresses = draft.position, senders[draft.position]
         check_senders(addresses, foreign, above, refusals, position)
-        if (name := logins.get(position, "").partition("@")[2]) in foreign:
-            refuse_foreign_name(refusals, position, "username", name)
+        check_login(actor, logins.get(position, ""), foreign, domains, refusals, position)
         if addresses and draft.mailbox is not None and draft.mailbox.domain.name not in domains:
             refuse_foreign_name(refusals, position, "sender_addresses", draft.mailbox.domain.name)
 

@@ -30,7 +30,7 @@ from admin.operations.ground import (
     utf8_local_parts,
     within,
 )
-from admin.operations.homes import home_for_new, order_deletions
+from admin.operations.homes import home_for_new, occupied, settle_deletions
 from admin.publication import documented_home
 from core.addresses import (
     canonical_alias_address,
@@ -134,7 +134,7 @@ def create_hashed_accounts(
         domains,
         refusals,
     )
-    _check_foreign_names(actor, drafts, refusals)
+    _check_foreign_names(actor, drafts, domains, refusals)
     accounts = [_unsaved(draft, secret, actor) for draft, secret in zip(drafts, secrets, strict=True)]
     for position, (draft, account, secret) in enumerate(zip(drafts, accounts, secrets, strict=True)):
         check_role(actor, draft.role, refusals, position)
@@ -296,13 +296,10 @@ def check_claims(claims: Sequence[Claim], domains: Mapping[str, Domain], refusal
 
 
 def _aliases_and_homes(addresses: Sequence[str]) -> tuple[set[str], set[str]]:
-    """Aliases at *addresses*, and directories of theirs that renamed mailboxes kept; one query tells both."""
+    """Aliases at *addresses*, and directories of theirs that somebody has still; one query tells both."""
     homes = [documented_home(name, local_part) for local_part, name in map(split_address, addresses)]
-    kept = Mailbox.objects.order_by().filter(home__in=homes).values_list("home")
-    found = (
-        Alias.objects.order_by().filter(address__in=addresses).values_list("address").union(kept, all=True)
-    )
-    texts = {text for (text,) in found}
+    there = Alias.objects.order_by().filter(address__in=addresses).values_list("address")
+    texts = {text for (text,) in there.union(occupied(homes), all=True)}
     aliases = {text for text in texts if "@" in text}
     return aliases, texts - aliases
 
@@ -321,7 +318,9 @@ def check_simple_user(
         refusals.add(position, field, "name_is_not_address", message)
 
 
-def _check_foreign_names(actor: Actor, drafts: Sequence[AccountSpec], refusals: Refusals) -> None:
+def _check_foreign_names(
+    actor: Actor, drafts: Sequence[AccountSpec], domains: Mapping[str, Domain], refusals: Refusals
+) -> None:
     """Neither login names nor sender addresses reach into domains of others, nor above the actor."""
     boxes = [draft.mailbox.address if draft.mailbox else "" for draft in drafts]
     logins = [
@@ -332,9 +331,24 @@ def _check_foreign_names(actor: Actor, drafts: Sequence[AccountSpec], refusals: 
     foreign = foreign_names(actor, {split_address(each)[1] for each in used if "@" in each})
     above = addresses_above(actor, chain.from_iterable(senders))
     for position, (login, addresses) in enumerate(zip(logins, senders, strict=True)):
-        if (name := login.partition("@")[2]) in foreign:
-            refuse_foreign_name(refusals, position, "username", name)
+        check_login(actor, login, foreign, domains, refusals, position)
         check_senders(addresses, foreign, above, refusals, position)
+
+
+def check_login(
+    actor: Actor,
+    login: str,
+    foreign: set[str],
+    domains: Mapping[str, Domain],
+    refusals: Refusals,
+    position: int,
+) -> None:
+    """A login that looks like an address lies under a domain of the actor: others may want to add theirs one day."""
+    name = login.partition("@")[2]
+    if name in foreign:
+        refuse_foreign_name(refusals, position, "username", name)
+    elif name and not actor.is_super and name not in domains:
+        refuse_unknown_domain(refusals, position, "username", name)
 
 
 def check_senders(
@@ -521,8 +535,7 @@ def remove_mailboxes(boxes: Sequence[Mailbox], *, keep_directories: bool) -> pub
     ids = [box.pk for box in boxes]
     if not ids:
         return publication.Keys()
-    if not keep_directories:
-        order_deletions(boxes)
+    settle_deletions(boxes, keep=keep_directories)
     addresses = [box.user.email for box in boxes]
     recipients = AliasRecipient.objects.filter(mailbox__in=ids)
     feeding = set(recipients.values_list("alias_id", flat=True))

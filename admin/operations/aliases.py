@@ -10,6 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 from unicodedata import category
 
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -90,7 +91,8 @@ def create_aliases(actor: Actor, /, specs: Sequence[AliasSpec]) -> list[Alias]:
     local = LocalAddresses.behind(touched)
     _check_addresses(drafts, domains, set(local.aliases), refusals)
     mailboxes = set(local.mailboxes)
-    above = addresses_above(actor, mailboxes & {draft.address for draft in drafts})
+    boxed = [d.address for d in drafts if mailboxes & {d.address, without_extension(d.address)}]
+    above = addresses_above(actor, boxed)
     for position, draft in enumerate(drafts):
         if draft.address in above and _domain_of(draft.address) in domains:
             refuse_above(refusals, position, "address", draft.address)
@@ -343,7 +345,7 @@ def _follow(graph: dict[str, set[str]]) -> None:
         for address, text, *targets in rows.values_list(
             "alias__address", "address", "target_alias__address", "mailbox__user__email"
         ):
-            graph[address].update([target for target in targets if target] or [text])
+            graph[address].update([text] if text in graph else [each for each in targets if each] or [text])
         front = set(chain.from_iterable(graph[address] for address in front)) - graph.keys()
 
 
@@ -369,17 +371,22 @@ def save_recipients(batch: Sequence[tuple[Alias, Sequence[str]]], local: LocalAd
 
 
 def link_recipients(link: Literal["mailbox", "target_alias"], arrived: Mapping[str, int]) -> publication.Keys:
-    """Recipients that were outside until their address (by id) *arrived* here; keys of the aliases that have them."""
+    """Recipients that were outside until their address (by id) *arrived* here; keys of the aliases that have them.
+
+    An alias at an extended address takes the mail from the mailbox that had it as its extension.
+    """
     keys = publication.Keys()
     for some in publication.chunks(arrived):
+        theirs = Q(mailbox__isnull=True) | ~Q(mailbox__user__email=F("address"))
         rows = list(
-            AliasRecipient.objects.filter(
-                address__in=some, mailbox__isnull=True, target_alias__isnull=True
-            ).select_related("alias")
+            AliasRecipient.objects.filter(theirs, address__in=some, target_alias__isnull=True).select_related(
+                "alias"
+            )
         )
         for row in rows:
+            row.mailbox_id = None
             setattr(row, f"{link}_id", arrived[row.address])
-        AliasRecipient.objects.bulk_update(rows, [link])
+        AliasRecipient.objects.bulk_update(rows, ["mailbox", "target_alias"])
         keys.addresses.update(row.alias.address for row in rows)
     return keys
 

@@ -23,8 +23,9 @@ from admin.operations.aliases import (
     remove_aliases,
     save_recipients,
 )
-from admin.operations.ground import lock_domains
+from admin.operations.ground import check_seen, lock_domains
 from core.addresses import split_address, without_extension
+from core.models import Log
 from core.operation import operation, record
 from core.policies import may_change_oneself
 from core.presentation import unicode_domain
@@ -40,16 +41,22 @@ def may_set_own_forward(actor: Actor, /, *_values: object) -> bool:
 
 
 @operation("forward.update", allow=may_set_own_forward)
-def set_own_forward(actor: Actor, /, *, recipients: Sequence[str], keep_copy: bool) -> Alias | None:
+def set_own_forward(
+    actor: Actor, /, *, recipients: Sequence[str], keep_copy: bool, seen: int | None = None
+) -> Alias | None:
     """Send one's own mail on to *recipients*, none for no forward; the alias, or None.
 
-    Without *keep_copy* nothing is delivered to the mailbox. Codes: those of the grammar, ``unknown_recipient``,
-    ``points_to_itself``, ``no_recipient``, ``loop``, ``too_many``, ``switched_off``.
+    Without *keep_copy* nothing is delivered to the mailbox. *seen*: the last event about the alias that one knew.
+    Codes: those of the grammar, ``unknown_recipient``, ``points_to_itself``, ``no_recipient``, ``loop``,
+    ``too_many``, ``switched_off``, ``changed_meanwhile``.
     """
     refusals = Refusals()
     given = canonical_recipients({0: recipients}, refusals)[0]
     address = _locked_address(actor, given)
     alias = Alias.objects.filter(address=address).first()
+    meanwhile = Refusals()
+    check_seen("alias", {0: (alias.pk if alias else _seen_alias(seen), seen)}, meanwhile)
+    meanwhile.raise_if_any()
     if alias is not None and not alias.enabled:
         message = _("An administrator switched off the forward of this mailbox. Ask them to switch it on.")
         raise Refusal.single(WHOLE_OBJECT, "switched_off", message)
@@ -80,6 +87,11 @@ def _locked_address(actor: Actor, recipients: Sequence[str]) -> str:
     if mailbox is None or mailbox.domain_id not in own:
         raise PermissionDenied  # deleted, or moved to another domain, at this moment
     return mailbox.user.email
+
+
+def _seen_alias(seen: int | None) -> int:
+    """The alias that event *seen* was about, which is gone; 0 when there was none."""
+    return Log.objects.filter(pk=seen or 0, kind="alias").values_list("object_id", flat=True).first() or 0
 
 
 def _others(address: str, given: Sequence[str], refusals: Refusals, *, keep_copy: bool) -> tuple[str, ...]:

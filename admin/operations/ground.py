@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -12,9 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from admin.models import Account, Domain, DomainName
 from admin.models.domain import MAX_QUOTA_MB
-from core.addresses import AddressError
-from core.models import Log
-from core.refusals import WHOLE_OBJECT
+from core.addresses import AddressError, without_extension
+from core.operations.seen import check_seen as check_seen  # noqa: PLC0414  shared by the operations of this app
 
 if TYPE_CHECKING:
     from core.actor import Actor
@@ -66,31 +65,16 @@ def out_of_reach(actor: Actor, accounts: Iterable[int]) -> set[int]:
 
 
 def addresses_above(actor: Actor, addresses: Iterable[str]) -> set[str]:
-    """Those of *addresses* that are mailboxes of accounts on which *actor* never acts.
+    """Those of *addresses* that are mailboxes of accounts on which *actor* never acts, or extend one.
 
     Who could divert their mail or write in their name would stand where they stand.
     """
-    wanted = set(addresses)
-    if actor.is_super or not wanted:
+    plain = {address: without_extension(address) for address in addresses if address}
+    if actor.is_super or not plain:
         return set()
-    above = Account.objects.beyond_reach_of(actor).filter(email__in=wanted)
-    return set(above.values_list("email", flat=True))
-
-
-def check_seen(kind: str, seen: Mapping[int, tuple[int, int | None]], refusals: Refusals) -> None:
-    """Refuse what changed since the caller looked at it. *seen*: position → (id, last event that he knew, or None).
-
-    The rows are locked, so events of one object come in the order of their numbers. None asks for no check.
-    """
-    asked = {pk: (position, known) for position, (pk, known) in seen.items() if known is not None}
-    if not asked:
-        return
-    oldest = min(known for _position, known in asked.values())
-    newer = Log.objects.filter(kind=kind, object_id__in=asked, pk__gt=oldest).order_by("pk")
-    newest = {row.object_id: row for row in newer if row.pk > asked[row.object_id or 0][1]}
-    for pk, row in newest.items():
-        message = _("%(name)s changed this at the same time. Look at it again and repeat your change.")
-        refusals.add(asked[pk or 0][0], WHOLE_OBJECT, "changed_meanwhile", message % {"name": row.actor_name})
+    above = Account.objects.beyond_reach_of(actor).filter(email__in={*plain, *plain.values()})
+    found = set(above.values_list("email", flat=True))
+    return {address for address, box in plain.items() if address in found or box in found}
 
 
 def refuse_repeated(refusals: Refusals, position: int, name: str) -> None:

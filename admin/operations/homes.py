@@ -8,11 +8,11 @@ on disk: a renamed mailbox remembers the directory that it has.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.db.models import Value
+from django.db.models import QuerySet, Value
 from django.db.models.functions import Concat
 
 from admin.models import Mailbox, MailboxOperation
@@ -51,19 +51,31 @@ def home_for_new(address: str, taken: Iterable[str]) -> str:
     return documented_home(name, f"{local_part[:_KEPT_CHARACTERS]}+{secrets.token_hex(_TOKEN_BYTES)}")
 
 
-def homes_taken(homes: Iterable[str]) -> set[str]:
-    """Those of *homes* that mailboxes of other addresses have kept."""
-    return set(Mailbox.objects.filter(home__in=list(homes)).values_list("home", flat=True))
+def occupied(homes: Sequence[str]) -> QuerySet[Any, tuple[str]]:
+    """Those of *homes* that are somebody's already: kept by a rename, or on their way, or left behind by a deletion."""
+    kept = Mailbox.objects.order_by().filter(home__in=homes).values_list("home")
+    orders = MailboxOperation.objects.order_by().occupying()
+    return kept.union(
+        orders.filter(source__in=homes).values_list("source"),
+        orders.filter(target__in=homes).values_list("target"),
+        all=True,
+    )
 
 
 def settle_moves(moves: Iterable[Move]) -> None:
     """Set ``home`` of renamed mailboxes (the caller saves them), and order the moves that are to happen on disk."""
     moves = list(moves)
-    handled = panel_moves_directories()
-    taken = homes_taken(_documented(move) for move in moves) if handled else set()
+    handles = panel_moves_directories()
+    under_way = _under_way(move.mailbox.pk for move in moves)
+    taken = (
+        {home for (home,) in occupied([_documented(move) for move in moves])}
+        if handles or under_way
+        else set()
+    )
     orders = []
     for move in moves:
         target = _documented(move)
+        handled = handles or move.mailbox.pk in under_way
         if move.source == target or (handled and target not in taken):
             move.mailbox.home = ""
         else:
@@ -85,7 +97,7 @@ def settle_moves(moves: Iterable[Move]) -> None:
 def settle_domain(domain: Domain, old: str, new: str) -> None:
     """As :func:`settle_moves` for every mailbox of a domain, set-based where nothing moves on disk."""
     boxes = Mailbox.objects.filter(domain=domain)
-    if not panel_moves_directories():
+    if not panel_moves_directories() and not _under_way(boxes.values("pk")):
         boxes.filter(home="").update(home=Concat(Value(f"{old}/"), "address"))
         boxes.filter(home=Concat(Value(f"{new}/"), "address")).update(home="")
         return
@@ -106,11 +118,22 @@ def _documented(move: Move) -> str:
     return documented_home(name, local_part)
 
 
-def order_deletions(boxes: Iterable[Mailbox]) -> None:
-    """Order that the directories of *boxes* go to the trash, if the panel handles them."""
-    if not panel_moves_directories():
-        return
+def _under_way(ids: Iterable[int] | QuerySet[Any, Any]) -> set[int]:
+    """Mailboxes (ids) whose directory is still to be moved: what follows is ordered behind it in any case."""
+    orders = MailboxOperation.objects.occupying().filter(kind=MailboxOperation.Kind.RENAME)
+    return set(orders.filter(mailbox_id__in=ids).values_list("mailbox_id", flat=True))
+
+
+def settle_deletions(boxes: Iterable[Mailbox], *, keep: bool) -> None:
+    """Order that the directories of *boxes* go to the trash; or note that they stay, so that nobody inherits them."""
+    kind, state = MailboxOperation.Kind, MailboxOperation.State
+    trashed = panel_moves_directories() and not keep
     MailboxOperation.objects.bulk_create(
-        MailboxOperation(kind=MailboxOperation.Kind.DELETE, mailbox_id=box.pk, source=home_of(box))
+        MailboxOperation(
+            kind=kind.DELETE if trashed else kind.KEEP,
+            state=state.PENDING if trashed else state.DONE,
+            mailbox_id=box.pk,
+            source=home_of(box),
+        )
         for box in boxes
     )

@@ -144,9 +144,9 @@ def address_page(actor: Actor, address: str) -> AddressPage:
         what=what,
         label=_LABELS[what],
         domain=domain,
-        mailbox=mailbox,
+        mailbox=mailbox if account else None,
         person=account,
-        used_bytes=getattr(mailbox, "used", 0),
+        used_bytes=getattr(mailbox, "used", 0) if account else 0,
         alias=alias,
         summary=summary,
         tone=tone,
@@ -420,10 +420,14 @@ def _summary_words(number: Counter[End]) -> list[tuple[End, str]]:
 def _senders(actor: Actor, address: str, *, known: bool) -> list[Sender]:
     if known:
         pairs = who_may_send(address)
+        if not actor.is_super:
+            accounts = Account.objects.visible_to(actor).filter(email__in={login for _key, login in pairs})
+            visible = set(accounts.values_list("email", flat=True))
+            pairs = [(key, login) for key, login in pairs if login in visible]
     else:  # in a domain of others only what the actor gave to his own people
         rows = SenderAddress.objects.filter(address__in={address, f"@{domain_of(address)}"})
         if not actor.is_super:
-            rows = rows.filter(mailbox__in=Mailbox.objects.visible_to(actor))
+            rows = rows.filter(mailbox__user__in=Account.objects.visible_to(actor))
         pairs = sorted(rows.values_list("address", "mailbox__user__email"))
     return [Sender(login, _sender_reason(address, key, login), address_url(login)) for key, login in pairs]
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial, reduce
+from functools import reduce
 from operator import or_
 from typing import Final
 
-from django.db.models import Max, Q
+from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from core.editing import Edited, Meanwhile
 from core.models import Log
 
 _SHOWN: Final = 10
@@ -75,18 +74,6 @@ def recent_events_of(objects: Sequence[tuple[str, int]]) -> list[Event]:
     wanted = reduce(or_, (Q(kind=kind, object_id=object_id) for kind, object_id in objects))
     rows = Log.objects.filter(wanted).order_by("-date_created", "-pk")[:_SHOWN]
     return [Event(_text(row), row.actor_name, row.date_created) for row in rows]
-
-
-def edited(kind: str, pk: int) -> Edited:
-    """What a form about an object needs to tell changes meanwhile. Ask before you read the values of the object."""
-    newest = Log.objects.filter(kind=kind, object_id=pk).aggregate(pk=Max("pk"))["pk"]
-    return Edited(kind, pk, newest or 0, partial(_since, kind, pk))
-
-
-def _since(kind: str, pk: int, seen: int) -> list[Meanwhile]:
-    """Events about an object after the one with the number *seen*, oldest first."""
-    rows = Log.objects.filter(kind=kind, object_id=pk, pk__gt=seen).order_by("pk")
-    return [Meanwhile(row.actor_name, tuple(row.changed)) for row in rows]
 
 
 def _text(row: Log) -> str:

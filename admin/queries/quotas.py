@@ -64,11 +64,17 @@ def quota_list(actor: Actor, given: Mapping[str, str]) -> Listing[QuotaRow]:
     """One page of the mailboxes that *actor* sees. *given*: q, domain, status, usage, sort, page."""
     query = search_text(given.get("q", ""))
     filters = _filters(actor, given)
-    found = _filtered(Mailbox.objects.visible_to(actor), {one.name: one.value for one in filters}, query)
+    found = _filtered(_of_visible_accounts(actor), {one.name: one.value for one in filters}, query)
     sort, order = chosen_order(given.get("sort", ""), _SORTS, "address")
     page = page_at(given.get("page", ""), found.count())
     ids = rows_on(page, _sortable(found, order).values_list("pk", flat=True), order)
     return Listing(_rows(actor, ids), page, query, filters, sort, lambda: _facts(page.total))
+
+
+def _of_visible_accounts(actor: Actor) -> QuerySet[Mailbox]:
+    """Without those of accounts of higher rank in one's own domains."""
+    found = Mailbox.objects.visible_to(actor)
+    return found if actor.is_super else found.filter(user__role__in=actor.role.up_to_here())
 
 
 def _filters(actor: Actor, given: Mapping[str, str]) -> list[Filter]:

@@ -242,7 +242,8 @@ def _other_addresses(actor: Actor, wanted: _Wanted, domains: list[int], known: s
     recipients, senders = AliasRecipient.objects.all(), SenderAddress.objects.all()
     if not actor.is_super:  # who sees everything needs no joins
         recipients = recipients.filter(alias__domain__in=domains)
-        senders = senders.filter(mailbox__domain__in=domains)
+        # Accounts of higher rank are not visible, wherever their mailbox is.
+        senders = senders.filter(mailbox__domain__in=domains, mailbox__user__role__in=actor.role.up_to_here())
     hits: dict[str, Hit] = {}
     for rows, words in ((recipients, _("Recipient of an alias")), (senders, _("Sender address"))):
         addresses = wanted.first(

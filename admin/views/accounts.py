@@ -28,10 +28,10 @@ from admin.queries.accounts import (
     own_mailbox,
 )
 from admin.queries.domains import names_to_choose
-from admin.queries.events import edited
 from admin.views.access import only, require
 from admin.views.answers import answer_form, answer_page, posted, refuse_edit, tell_what_was_kept
 from admin.views.handing_over import another_url, hand_over
+from core.editing import edited
 from core.middleware import AuthedRequest
 from core.operations.passwords import random_password
 from core.presentation import unicode_domain

@@ -21,9 +21,9 @@ from admin.operations import create_alias, delete_aliases, update_alias
 from admin.queries import consequences
 from admin.queries.aliases import alias_page, recipients_of
 from admin.queries.domains import names_to_choose
-from admin.queries.events import edited
 from admin.views.access import only
 from admin.views.answers import answer_form, answer_page, posted, refuse_edit, tell_what_was_kept
+from core.editing import edited
 from core.middleware import AuthedRequest
 from core.presentation import unicode_domain
 from core.refusals import Refusal

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 
-from core.answering import answer_form, posted
-from core.refusing import refuse
+from core.answering import answer_form, posted, refuse_edit, tell_what_was_kept
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from django_htmx.middleware import HtmxDetails
 
     from admin.queries.listing import Listing
-    from core.editing import EditForm
     from core.middleware import AuthedRequest
-    from core.refusals import Refusal
 
 __all__ = ["answer_form", "answer_list", "answer_page", "posted", "refuse_edit", "tell_what_was_kept"]
 
@@ -40,18 +34,3 @@ def answer_page(request: AuthedRequest, template: str, *facts: object, **context
     """A page about what *facts*, dataclasses of the queries, say; their fields are its context."""
     known = {name: value for fact in facts for name, value in vars(fact).items()}
     return render(request, template, known | context)
-
-
-def tell_what_was_kept(request: AuthedRequest, form: EditForm) -> None:
-    """After saving: what others changed meanwhile stands beside what this person changed."""
-    for sentence in form.kept:
-        messages.warning(request, sentence)
-
-
-def refuse_edit(
-    request: AuthedRequest, form: EditForm, refusal: Refusal, *, beside: Mapping[str, str] | None = None
-) -> None:
-    """Reasons beside the fields of a form that looked at the object again; after a race also what others changed."""
-    refuse(form, refusal, beside=beside)
-    if any(reason.code == "changed_meanwhile" for reason in refusal.reasons):
-        tell_what_was_kept(request, form)

@@ -25,11 +25,11 @@ from admin.operations import (
 from admin.queries import consequences
 from admin.queries.domains import domain_list as list_domains
 from admin.queries.domains import domain_page
-from admin.queries.events import edited
 from admin.queries.suggestions import suggested_administrators, suggested_domains
 from admin.views.access import only
 from admin.views.answers import answer_form, answer_list, answer_page, posted, refuse_edit, tell_what_was_kept
 from admin.views.handing_over import hand_over
+from core.editing import edited
 from core.middleware import AuthedRequest
 from core.presentation import unicode_domain
 from core.refusals import Refusal

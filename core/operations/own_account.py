@@ -13,6 +13,7 @@ from core.operation import operation, record
 from core.operations.notices import tell_about_new_password, tell_about_new_secondary_address
 from core.operations.passwords import Secret, check_secret, hashed_secrets, replace_hash
 from core.operations.profile import check_profile
+from core.operations.seen import check_seen
 from core.passwords import verify_password
 from core.refusals import WHOLE_OBJECT, Refusal, Refusals
 
@@ -45,35 +46,43 @@ def update_own_profile(
     actor: Actor,
     /,
     *,
-    first_name: str,
-    last_name: str,
-    phone_number: str,
-    secondary_email: str,
+    first_name: str | None = None,
+    last_name: str | None = None,
+    phone_number: str | None = None,
+    secondary_email: str | None = None,
     current_password: str = "",
+    seen: int | None = None,
 ) -> User:
-    """Change one's own profile. A new secondary address needs the current password: it opens the way to a new one.
+    """Change one's own profile; None leaves a field alone. *seen*: the last event about the account that one knew.
 
-    Codes: ``wrong_password``, ``too_long``, ``hidden_character``, ``invalid_email``.
+    A new secondary address needs the current password: it opens the way to a new one. Codes: ``wrong_password``,
+    ``too_long``, ``hidden_character``, ``invalid_email``, ``changed_meanwhile``, ``conflict``.
     """
     before = User.objects.values_list("secondary_email", flat=True).get(pk=actor.pk)
-    values = {
+    given = {
         "first_name": first_name,
         "last_name": last_name,
         "phone_number": phone_number,
         "secondary_email": secondary_email,
     }
-    is_new = secondary_email.strip() != before
+    values = {name: value for name, value in given.items() if value is not None}
+    is_new = secondary_email is not None and secondary_email.strip() != before
     if is_new:
         confirm_password(actor, current_password)
-    account = _update_own_profile(actor, values, before)
+    account = _update_own_profile(actor, values, before, seen)
     if is_new and before:
         tell_about_new_secondary_address(account, before)
     return account
 
 
 @operation("profile.update", allow=policies.may_change_oneself)
-def _update_own_profile(actor: Actor, /, values: Mapping[str, str], secondary_email: str) -> User:
+def _update_own_profile(
+    actor: Actor, /, values: Mapping[str, str], secondary_email: str, seen: int | None
+) -> User:
     account = User.objects.select_for_update().get(pk=actor.pk)
+    refusals = Refusals()
+    check_seen("account", {0: (account.pk, seen)}, refusals)
+    refusals.raise_if_any()
     if account.secondary_email != secondary_email:
         raise _conflict()  # what the password was, or was not, asked for is not what would be replaced
     return _save(account, values)

@@ -135,5 +135,6 @@ def revoke_token(actor: Actor, /, token: ApiToken) -> None:
 
 
 def remove_tokens_of(owners: Iterable[int]) -> None:
-    """Part of the deletion of accounts."""
-    ApiToken.objects.filter(owner__in=list(owners)).delete()
+    """Part of the deletion of accounts, and of new passwords that others give."""
+    if ids := list(owners):
+        ApiToken.objects.filter(owner__in=ids).delete()

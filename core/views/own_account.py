@@ -10,9 +10,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from core.answering import answer_form, answer_throttled, posted
+from core.answering import answer_form, answer_throttled, posted, refuse_edit, tell_what_was_kept
+from core.editing import edited
 from core.forms import PasswordForm, ProfileForm, profile_values
 from core.middleware import AuthedRequest
+from core.models import User
 from core.operations.own_account import change_own_password, update_own_profile
 from core.refusals import Refusal
 from core.refusing import refuse
@@ -23,15 +25,17 @@ from core.throttling import Throttled
 @require_http_methods(["GET", "HEAD", "POST"])
 def user_profile(request: AuthedRequest) -> HttpResponse:
     """Show and accept the form "Profile"."""
-    form = ProfileForm(posted(request), initial=profile_values(request.actor.user))
+    form = _profile_form(request)
     if form.is_valid():
         try:
-            update_own_profile(request.actor, **form.cleaned_data)
+            update_own_profile(request.actor, **form.values(), seen=form.edited.seen)
         except Refusal as refusal:
-            refuse(form, refusal)
+            form = _profile_form(request)  # perhaps it changed a moment ago: look at it again
+            refuse_edit(request, form, refusal)
         except Throttled as throttled:
             return answer_throttled(request, "core/user_profile.html", form, throttled)
         else:
+            tell_what_was_kept(request, form)
             messages.success(request, _("Your profile was saved."))
             return redirect("core:user_profile")
     return answer_form(request, "core/user_profile.html", form)
@@ -57,3 +61,9 @@ def user_password(request: AuthedRequest) -> HttpResponse:
             messages.success(request, _("Your password was changed. Other sessions of yours have ended."))
             return redirect("core:user_password")
     return answer_form(request, "core/user_password.html", form)
+
+
+def _profile_form(request: AuthedRequest) -> ProfileForm:
+    pk = request.actor.pk
+    what = edited("account", pk)  # before the values: what happens in between is refused by the operation
+    return ProfileForm(posted(request), initial=profile_values(User.objects.get(pk=pk)), edited=what)

@@ -196,3 +196,23 @@ def test_the_rail_marks_the_nearest_entry_alone(rita: Client) -> None:
     ):
         entries = [entry for group in rita.get(url).context["navigation"] for entry in group["entries"]]
         assert [str(entry["label"]) for entry in entries if entry["active"]] == [label]
+
+
+def test_mailboxes_of_accounts_above_are_not_listed(
+    cast: Cast, browser_of: Callable[[Actor | None], Client]
+) -> None:
+    create_accounts(
+        cast.root,
+        [
+            AccountSpec(
+                username="boss",
+                password=PASSWORD,
+                role=Role.SUPER_ADMIN,
+                mailbox=MailboxSpec(address="boss@dora.example"),
+            )
+        ],
+    )
+    answer = browser_of(cast.dora).get(URL)
+    assert [row.address for row in answer.context["rows"]] == ["dora@dora.example", "sam@dora.example"]
+    assert answer.context["page"].total == 2
+    assert "boss@dora.example" in {row.address for row in _rows(browser_of(cast.root))}

@@ -25,6 +25,7 @@ from admin.operations import (
     update_alias,
     update_domain,
 )
+from admin.queries.addresses import What, address_page
 from admin.queries.search import search_everywhere
 from core.actor import Actor
 from core.models import User
@@ -286,6 +287,34 @@ def test_every_search_costs_the_same_number_of_statements(
         costs.add(len(queries))
     assert max(costs) - min(costs) <= 1  # where nobody can be visible, nobody is asked for
     assert max(costs) <= STATEMENTS + 2
+
+
+def test_of_an_account_above_a_domain_admin_sees_that_its_mailbox_is_one_and_nothing_more(
+    cast: Cast, browser_of: Browsers
+) -> None:
+    address = "boss@dora.example"
+    create_account(
+        cast.root,
+        username="boss",
+        password=PASSWORD,
+        first_name="Bertha",
+        role=Role.SUPER_ADMIN,
+        mailbox=MailboxSpec(address=address, sender_addresses=("sales@partner.test", "info@dora.example")),
+    )
+    assert _found(cast.root, "sales") == {"others": ["sales@partner.test"]}
+    assert _found(cast.dora, "sales") == {}
+    assert _found(cast.dora, "boss") == {}
+    facts = {actor: address_page(actor, address) for actor in (cast.root, cast.dora)}
+    assert [page.what for page in facts.values()] == [What.MAILBOX] * 2
+    assert [page.mailbox is not None for page in facts.values()] == [True, False]
+    assert [page.person is not None for page in facts.values()] == [True, False]
+    assert [[one.login for one in page.senders] for page in facts.values()] == [[address], []]
+    senders = {actor: address_page(actor, "info@dora.example").senders for actor in (cast.root, cast.dora)}
+    assert [[one.login for one in each] for each in senders.values()] == [[address], []]
+    page = browser_of(cast.dora).get(reverse("admin:address_detail"), {"address": address}).content.decode()
+    assert "Mailbox" in page
+    assert "Bertha" not in page
+    assert "The account is enabled" not in page
 
 
 @pytest.fixture

@@ -13,11 +13,14 @@ from django.test import Client
 from django.urls import reverse
 
 from admin.forms.aliases import AliasUpdateForm
+from admin.forms.forwards import ForwardForm
 from admin.models import Account, Alias, Domain
-from admin.operations import create_alias, update_account, update_alias, update_domain
+from admin.operations import create_alias, delete_aliases, update_account, update_alias, update_domain
+from admin.operations.forwards import set_own_forward
 from core.actor import Actor
-from core.models import Log
-from tests.cast import Cast
+from core.forms import ProfileForm
+from core.models import Log, User
+from tests.cast import PASSWORD, Cast
 
 Values = dict[str, Any]
 
@@ -244,3 +247,163 @@ def test_another_field_at_the_last_moment_is_named_and_saving_again_keeps_it(
     assert root.post(url, values | {"began_with": _sealed(answer)}).status_code == 302
     stored = Alias.objects.get(pk=alias.pk)
     assert (stored.description, stored.enabled) == ("Mine", False)
+
+
+# --- one's own account -----------------------------------------------------------------------------------------
+
+PROFILE = "/user/profile/"
+FORWARD = "/user/forward/"
+SAM = "sam@dora.example"
+
+
+@pytest.fixture
+def sam(cast: Cast, browser_of: Callable[[Actor | None], Client]) -> Client:
+    """The browser of the owner."""
+    return browser_of(cast.sam)
+
+
+def _told(answer: Any) -> list[str]:
+    return [str(message) for message in get_messages(answer.wsgi_request)]
+
+
+def _forward(cast: Cast) -> set[str]:
+    alias = Alias.objects.filter(address=cast.sam.user.email).first()
+    return set(alias.recipients.values_list("address", flat=True)) if alias else set()
+
+
+def test_a_profile_keeps_what_an_administrator_changed_and_its_owner_is_told(cast: Cast, sam: Client) -> None:
+    values = _opened(sam, PROFILE)
+    update_account(cast.dora, Account.objects.get(pk=cast.sam.pk), phone_number="+49 1")
+    answer = sam.post(PROFILE, values | {"first_name": "Samuel"})
+    assert answer.status_code == 302
+    stored = User.objects.get(pk=cast.sam.pk)
+    assert (stored.first_name, stored.phone_number) == ("Samuel", "+49 1")
+    assert _told(answer)[:1] == ["Changed meanwhile by dora@dora.example, and kept: Phone number."]
+
+
+def test_the_same_field_of_a_profile_is_asked_about(cast: Cast, sam: Client) -> None:
+    values = _opened(sam, PROFILE) | {"phone_number": "+49 2"}
+    update_account(cast.dora, Account.objects.get(pk=cast.sam.pk), phone_number="+49 1")
+    answer = sam.post(PROFILE, values)
+    assert _codes(answer) == {"phone_number": ["changed_meanwhile"]}
+    assert "by dora@dora.example to “+49 1”" in _words(answer, "phone_number")
+    assert User.objects.get(pk=cast.sam.pk).phone_number == "+49 1"
+    assert sam.post(PROFILE, values | {"began_with": _sealed(answer)}).status_code == 302
+    assert User.objects.get(pk=cast.sam.pk).phone_number == "+49 2"
+
+
+def test_a_secondary_address_that_an_administrator_changed_needs_no_password_and_stays(
+    cast: Cast, sam: Client
+) -> None:
+    values = _opened(sam, PROFILE)
+    account = Account.objects.get(pk=cast.sam.pk)
+    update_account(cast.dora, account, secondary_email="sam@home.example")
+    assert sam.post(PROFILE, values | {"last_name": "Sample"}).status_code == 302
+    assert User.objects.get(pk=cast.sam.pk).secondary_email == "sam@home.example"
+
+
+def test_a_profile_that_changes_between_the_look_and_the_lock_is_refused(
+    cast: Cast, sam: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ProfileForm.values
+
+    def slow(form: ProfileForm) -> Values:
+        monkeypatch.setattr(ProfileForm, "values", first)
+        update_account(cast.dora, Account.objects.get(pk=cast.sam.pk), phone_number="+49 1")
+        return first(form)
+
+    values = _opened(sam, PROFILE) | {"phone_number": "+49 2", "secondary_email": "sam@home.example"}
+    monkeypatch.setattr(ProfileForm, "values", slow)
+    answer = sam.post(PROFILE, values | {"current_password": PASSWORD})
+    assert _codes(answer) == {"phone_number": ["changed_meanwhile"], "__all__": ["changed_meanwhile"]}
+    values |= {"began_with": _sealed(answer), "current_password": PASSWORD}
+    assert sam.post(PROFILE, values).status_code == 302
+    stored = User.objects.get(pk=cast.sam.pk)
+    assert (stored.phone_number, stored.secondary_email) == ("+49 2", "sam@home.example")
+
+
+def test_a_forward_keeps_what_an_administrator_changed_and_its_owner_is_told(cast: Cast, sam: Client) -> None:
+    alias = set_own_forward(cast.sam, recipients=["a@out.example", "b@out.example"], keep_copy=False)
+    assert alias
+    values = _opened(sam, FORWARD)
+    update_alias(cast.dora, alias, recipients=("c@out.example", "d@out.example"))
+    # A browser ends lines in its own way: that is no change.
+    values["recipients"] = values["recipients"].replace("\n", "\r\n")
+    answer = sam.post(FORWARD, values | {"keep_copy": "on"})
+    assert answer.status_code == 302
+    assert _forward(cast) == {"c@out.example", "d@out.example", SAM}
+    assert _told(answer)[:1] == ["Changed meanwhile by dora@dora.example, and kept: Forward to."]
+
+
+def test_the_same_recipients_are_asked_about(cast: Cast, sam: Client) -> None:
+    alias = set_own_forward(cast.sam, recipients=["a@out.example"], keep_copy=True)
+    assert alias
+    values = _opened(sam, FORWARD) | {"recipients": "mine@out.example"}
+    update_alias(cast.dora, alias, recipients=("c@out.example", "d@out.example", SAM))
+    answer = sam.post(FORWARD, values)
+    assert _codes(answer) == {"recipients": ["changed_meanwhile"]}
+    assert "by dora@dora.example to “c@out.example, d@out.example”" in _words(answer, "recipients")
+    assert _forward(cast) == {"c@out.example", "d@out.example", SAM}
+    assert sam.post(FORWARD, values | {"began_with": _sealed(answer)}).status_code == 302
+    assert _forward(cast) == {"mine@out.example", SAM}
+
+
+def test_a_forward_that_an_administrator_began_is_not_ended_by_an_empty_page(cast: Cast, sam: Client) -> None:
+    values = _opened(sam, FORWARD)
+    create_alias(cast.dora, address=SAM, recipients=("a@out.example", SAM))
+    answer = sam.post(FORWARD, values)
+    assert answer.status_code == 302
+    assert _forward(cast) == {"a@out.example", SAM}
+    assert _told(answer)[:1] == ["Changed meanwhile by dora@dora.example, and kept: Forward to."]
+    answer = sam.post(FORWARD, values | {"recipients": "mine@out.example"})
+    assert _codes(answer) == {"recipients": ["changed_meanwhile"]}
+
+
+def test_a_forward_that_an_administrator_deleted_does_not_come_back_by_itself(
+    cast: Cast, sam: Client
+) -> None:
+    alias = set_own_forward(cast.sam, recipients=["a@out.example"], keep_copy=True)
+    assert alias
+    values = _opened(sam, FORWARD)
+    delete_aliases(cast.dora, [alias])
+    assert sam.post(FORWARD, values).status_code == 302
+    assert _forward(cast) == set()
+    answer = sam.post(FORWARD, values | {"recipients": "mine@out.example"})
+    assert _codes(answer) == {"recipients": ["changed_meanwhile"]}
+    assert _words(answer, "recipients") == "Emptied meanwhile by dora@dora.example. Save again to replace it."
+    assert _forward(cast) == set()
+    assert (
+        sam.post(
+            FORWARD, values | {"recipients": "mine@out.example", "began_with": _sealed(answer)}
+        ).status_code
+        == 302
+    )
+    assert _forward(cast) == {"mine@out.example", SAM}
+
+
+@pytest.mark.parametrize("what", ["changed", "deleted", "begun"])
+def test_a_forward_that_changes_between_the_look_and_the_lock_is_refused(
+    what: str, cast: Cast, sam: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ForwardForm.values
+    alias = None
+    if what != "begun":
+        alias = set_own_forward(cast.sam, recipients=["a@out.example"], keep_copy=True)
+
+    def slow(form: ForwardForm) -> Values:
+        monkeypatch.setattr(ForwardForm, "values", first)
+        if alias is None:
+            create_alias(cast.dora, address=SAM, recipients=("c@out.example", SAM))
+        elif what == "changed":
+            update_alias(cast.dora, alias, recipients=("c@out.example", SAM))
+        else:
+            delete_aliases(cast.dora, [Alias.objects.get(pk=alias.pk)])
+        return first(form)
+
+    values = _opened(sam, FORWARD) | {"recipients": "mine@out.example"}
+    monkeypatch.setattr(ForwardForm, "values", slow)
+    answer = sam.post(FORWARD, values)
+    assert _codes(answer) == {"recipients": ["changed_meanwhile"], "__all__": ["changed_meanwhile"]}
+    assert "mine@out.example" not in _forward(cast)
+    assert sam.post(FORWARD, values | {"began_with": _sealed(answer)}).status_code == 302
+    assert _forward(cast) == {"mine@out.example", SAM}

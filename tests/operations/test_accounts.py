@@ -38,7 +38,7 @@ from admin.operations import (
     update_accounts,
     update_domain,
 )
-from core.models import Log, User
+from core.models import ApiToken, Log, User
 from core.passwords import verify_password
 from core.roles import Role
 from parameters.models import Parameter
@@ -190,8 +190,6 @@ def test_a_login_name_does_not_lie_in_a_domain_of_somebody_else(cast: Cast) -> N
     spec = AccountSpec(username="boss@dora.example", role=Role.DOMAIN_ADMIN)
     with refused_as("username", "domain_not_yours"):
         create_accounts(cast.rita, [spec])
-    outside = AccountSpec(username="boss@outside.example", role=Role.DOMAIN_ADMIN)
-    assert create_accounts(cast.rita, [outside])[0].account.username == "boss@outside.example"
     assert create_accounts(cast.root, [spec])[0].account.username == "boss@dora.example"
 
 
@@ -475,6 +473,28 @@ def test_nobody_gives_himself_a_password_or_a_secondary_address_without_the_pres
             update_account(
                 actor, account_of(actor), password="Another-Horse-8", secondary_email="x@out.example"
             )
+
+
+def test_nobody_takes_a_login_under_a_domain_that_others_may_add_one_day(cast: Cast) -> None:
+    login = AccountSpec(username="ceo@victim.example", role=Role.DOMAIN_ADMIN, password=PASSWORD)
+    with refused_as("username", "unknown_domain"):
+        create_accounts(cast.rita, [login])
+    create_accounts(cast.root, [login])
+    own = account_of(person(cast, "own@reseller.example", Role.DOMAIN_ADMIN, by=cast.rita))
+    with refused_as("username", "unknown_domain"):
+        update_account(cast.rita, own, username="boss@victim.example")
+
+
+def test_a_reseller_does_not_demote_his_equal(cast: Cast) -> None:
+    equal = account_of(person(cast, "equal@reseller.example", Role.RESELLER))
+    with refused_as("role", "role_not_yours"):
+        update_account(cast.rita, equal, role=Role.DOMAIN_ADMIN)
+
+
+def test_a_password_given_by_somebody_else_ends_the_tokens_of_the_account(cast: Cast) -> None:
+    ApiToken.objects.create(owner_id=cast.sam.pk, name="script", digest="x" * 64, scopes=[])
+    update_account(cast.dora, account_of(cast.sam), password="Another-Horse-8")
+    assert not ApiToken.objects.exists()
 
 
 def test_administered_domains_must_exist_for_the_actor(cast: Cast) -> None:

@@ -43,6 +43,7 @@ from tests.operations.evidence import (
     statements,
     versions,
 )
+from tests.operations.people import account_of, person
 
 OUT = ("x@out.example",)
 SAM = ("sam@dora.example",)
@@ -580,3 +581,28 @@ def test_a_random_address_is_an_alias_like_any_other(cast: Cast) -> None:
     alias = create_alias(cast.dora, address=address, recipients=SAM)
     assert re.fullmatch(r"[0-9a-f]{20}@dora\.example", alias.address)
     assert random_alias_address("dora.example") != address
+
+
+# --- extended addresses ---------------------------------------------------------------------------------------
+
+
+def test_an_alias_at_an_extended_address_takes_over_from_the_mailbox_and_closes_no_circle(cast: Cast) -> None:
+    create_alias(cast.root, address="a@dora.example", recipients=("sam+x@dora.example",))
+    with refused_as("recipients", "loop"):
+        create_alias(cast.root, address="sam+x@dora.example", recipients=("a@dora.example",))
+    create_alias(cast.root, address="sam+x@dora.example", recipients=("dora@dora.example",))
+    row = AliasRecipient.objects.select_related("target_alias").get(alias__address="a@dora.example")
+    assert row.mailbox_id is None
+    assert row.target_alias is not None
+    assert row.target_alias.address == "sam+x@dora.example"
+    delete_accounts(cast.root, [account_of(cast.sam)])
+    assert Alias.objects.filter(address="a@dora.example").exists()
+    assert not list(publication.drift())
+
+
+def test_nobody_diverts_an_extension_of_somebody_above_him(cast: Cast) -> None:
+    person(cast, "boss@dora.example", Role.SUPER_ADMIN)
+    with refused_as("address", "above_you"):
+        create_alias(cast.dora, address="boss+bank@dora.example", recipients=("x@out.example",))
+    with refused_as("sender_addresses", "above_you"):
+        update_account(cast.dora, account_of(cast.sam), sender_addresses=("boss+ceo@dora.example",))

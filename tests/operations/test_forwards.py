@@ -176,8 +176,10 @@ def test_an_administrator_switches_a_forward_off_while_its_owner_changes_it(
         "\r\n a@out.example ,\r\n\tb@out.example\r\n",
     ],
 )
-def test_a_forward_accepts_commas_spaces_and_lines(typed: str) -> None:
-    form = ForwardForm({"recipients": typed, "keep_copy": "on"})
+def test_a_forward_accepts_commas_spaces_and_lines(typed: str, cast: Cast) -> None:
+    present = own_forward(cast.sam.user)
+    given = {"recipients": typed, "keep_copy": "on"}
+    form = ForwardForm(given, initial=forward_values(present), edited=present.edited)
     assert form.is_valid()
     assert form.values() == {"recipients": ("a@out.example", "b@out.example"), "keep_copy": True}
 

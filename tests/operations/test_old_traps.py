@@ -29,7 +29,7 @@ from __future__ import annotations
 import pytest
 
 from admin import publication
-from admin.forms.forwards import ForwardForm
+from admin.forms.forwards import ForwardForm, forward_values
 from admin.models import (
     Account,
     Alias,
@@ -57,6 +57,7 @@ from admin.operations import (
     update_domain,
 )
 from admin.operations.forwards import set_own_forward
+from admin.queries.forwards import own_forward
 from core.models import User
 from core.operations.own_account import change_own_password
 from core.passwords import verify_password
@@ -205,7 +206,9 @@ def test_every_administrator_of_a_domain_sees_every_alias_in_it(cast: Cast, make
     "typed", ["a@x.example,b@x.example", "a@x.example b@x.example", "a@x.example\r\nb@x.example"]
 )
 def test_a_forward_is_read_with_commas_spaces_and_lines(cast: Cast, typed: str) -> None:
-    form = ForwardForm({"recipients": typed, "keep_copy": "on"})
+    present = own_forward(cast.sam.user)
+    given = {"recipients": typed, "keep_copy": "on"}
+    form = ForwardForm(given, initial=forward_values(present), edited=present.edited)
     assert form.is_valid(), form.errors
     set_own_forward(cast.sam, **form.values())
     assert routes(SAM) == {"a@x.example", "b@x.example", SAM}

@@ -23,6 +23,7 @@ from admin.operations import (
     create_accounts,
     create_alias,
     create_domain,
+    delete_accounts,
     delete_domains,
     update_account,
     update_accounts,
@@ -377,6 +378,49 @@ def test_a_panel_that_handles_directories_orders_moves_and_nobody_is_served_mean
     ]
     assert not MailUser.objects.filter(address="samuel@new.example").exists()
     assert no_drift()
+
+
+@pytest.mark.parametrize("handled", [True, False])
+def test_who_gets_the_address_of_a_deleted_mailbox_does_not_get_its_mail(
+    cast: Cast, *, handled: bool
+) -> None:
+    set_parameter("handle_mailboxes", value=handled)
+    delete_accounts(cast.root, [account_of(cast.sam)])
+    person(cast, "sam@dora.example")
+    assert home("sam@dora.example").startswith("dora.example/sam+")
+    delete_domains(cast.root, [cast.dora_example], keep_directories=True)
+    create_domain(cast.root, name="dora.example")
+    for name in ("sam", "dora2"):
+        person(cast, f"{name}@dora.example")
+    assert home("sam@dora.example").startswith("dora.example/sam+")
+    assert home("dora2@dora.example") == "dora.example/dora2"
+
+
+def test_who_gets_the_first_address_of_a_deleted_mailbox_does_not_get_its_mail(cast: Cast) -> None:
+    update_account(cast.root, account_of(cast.sam), address="samuel@dora.example")
+    delete_accounts(cast.root, [account_of(cast.sam)])
+    person(cast, "sam@dora.example")
+    assert home("sam@dora.example").startswith("dora.example/sam+")
+
+
+def test_a_move_under_way_is_followed_by_a_move_although_the_panel_stopped_handling_directories(
+    cast: Cast,
+) -> None:
+    set_parameter("handle_mailboxes", value=True)
+    update_account(cast.root, account_of(cast.sam), address="samuel@dora.example")
+    set_parameter("handle_mailboxes", value=False)
+    update_account(cast.root, account_of(cast.sam), address="sammy@dora.example")
+    update_domain(cast.root, cast.dora_example, name="new.example")
+    orders = MailboxOperation.objects.filter(mailbox_id=cast.sams_mailbox.pk).order_by("pk")
+    assert list(orders.values_list("source", "target")) == [
+        ("dora.example/sam", "dora.example/samuel"),
+        ("dora.example/samuel", "dora.example/sammy"),
+        ("dora.example/sammy", "new.example/sammy"),
+    ]
+    assert not MailUser.objects.filter(address="sammy@new.example").exists()
+    orders.update(state=MailboxOperation.State.FAILED)
+    publication.rebuild()
+    assert not MailUser.objects.filter(address="sammy@new.example").exists(), "what failed stays closed"
 
 
 def test_domains_of_others_are_gone(cast: Cast) -> None:

@@ -17,7 +17,7 @@ from django.test import Client
 from django.utils import timezone
 
 from admin import publication
-from admin.models import MailUser
+from admin.models import Domain, MailUser
 from admin.operations import MailboxSpec, create_account, create_domain, update_account
 from core import background
 from core.actor import Actor
@@ -387,3 +387,17 @@ def test_the_wrong_confirmation_is_said_beside_it(cast: Cast) -> None:
 def test_the_address_of_the_asker_is_that_of_the_socket(rf: Any) -> None:
     request = rf.post(ASK, {"username": SAM}, headers={"x-forwarded-for": "203.0.113.9"})
     assert client_address(request) == "127.0.0.1"
+
+
+def test_no_link_goes_to_a_domain_here_whose_keepers_may_not_act_on_the_account(real_cast: Cast) -> None:
+    """Somebody may have added the domain for that purpose."""
+    root = give_secondary(real_cast.root, "boss@corp.example")
+    secret = secret_of(root)
+    domain = create_domain(real_cast.rita, name="corp.example")
+    ask("root")
+    assert not mail.outbox
+    with refused_as("", "link_not_good"):
+        use(root, secret)
+    Domain.objects.filter(pk=domain.pk).update(owner=root.pk)
+    ask("root")
+    assert [message.to for message in mail.outbox] == [["boss@corp.example"]]
