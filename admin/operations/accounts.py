@@ -22,13 +22,13 @@ from admin.operations.ground import (
     duplicates,
     foreign_names,
     grammatical,
+    grammatical_list,
     lock_domains,
     out_of_reach,
     refuse_above,
     refuse_foreign_name,
     refuse_unknown_domain,
     utf8_local_parts,
-    within,
 )
 from admin.operations.homes import home_for_new, occupied, settle_deletions
 from admin.publication import documented_home
@@ -198,37 +198,19 @@ def _canonical_spec(spec: AccountSpec, position: int, refusals: Refusals) -> Acc
 
 def canonical_senders(texts: Sequence[str], position: int, refusals: Refusals) -> tuple[str, ...]:
     """Sender addresses, without blanks and repetitions."""
-    utf8 = utf8_local_parts()
-    texts = within(texts, MAX_SENDER_ADDRESSES, refusals, position, "sender_addresses")
-    canonical = (
-        grammatical(canonical_sender_address, text, refusals, position, "sender_addresses", utf8=utf8)
-        for text in texts
-        if text.strip()
-    )
-    return tuple(dict.fromkeys(address for address in canonical if address))
+    where, utf8 = (refusals, position, "sender_addresses"), utf8_local_parts()
+    return grammatical_list(canonical_sender_address, texts, MAX_SENDER_ADDRESSES, *where, utf8=utf8)
 
 
 def canonical_account_aliases(texts: Sequence[str], position: int, refusals: Refusals) -> tuple[str, ...]:
     """Aliases of an account, without blanks and repetitions."""
-    utf8 = utf8_local_parts()
-    texts = within(texts, MAX_ALIASES, refusals, position, "aliases")
-    canonical = (
-        grammatical(canonical_alias_address, text, refusals, position, "aliases", utf8=utf8)
-        for text in texts
-        if text.strip()
-    )
-    return tuple(dict.fromkeys(address for address in canonical if address))
+    where, utf8 = (refusals, position, "aliases"), utf8_local_parts()
+    return grammatical_list(canonical_alias_address, texts, MAX_ALIASES, *where, utf8=utf8)
 
 
 def canonical_administered(names: Sequence[str], position: int, refusals: Refusals) -> tuple[str, ...]:
     """Names of domains to administer, without blanks and repetitions."""
-    names = within(names, MAX_ADMINISTERED, refusals, position, "administers")
-    canonical = (
-        grammatical(canonical_domain, name, refusals, position, "administers")
-        for name in names
-        if name.strip()
-    )
-    return tuple(dict.fromkeys(name for name in canonical if name))
+    return grammatical_list(canonical_domain, names, MAX_ADMINISTERED, refusals, position, "administers")
 
 
 def _domain_names(drafts: Sequence[AccountSpec]) -> set[str]:

@@ -41,11 +41,11 @@ from admin.operations.ground import (
     check_seen,
     duplicates,
     grammatical,
+    grammatical_list,
     lock_domains,
     out_of_reach,
     refuse_repeated,
     refuse_unknown_domain,
-    within,
 )
 from admin.operations.renaming import carry_domain_name, logins_taken_under, people_under, too_long_under
 from admin.operations.saving import save_columns
@@ -209,11 +209,7 @@ def _canonical_spec(spec: DomainSpec, position: int, refusals: Refusals) -> Doma
 
 
 def _canonical_aliases(names: Sequence[str], position: int, refusals: Refusals) -> tuple[str, ...]:
-    names = within(names, MAX_ALIASES, refusals, position, "aliases")
-    canonical = (
-        grammatical(canonical_domain, name, refusals, position, "aliases") for name in names if name.strip()
-    )
-    return tuple(dict.fromkeys(name for name in canonical if name))
+    return grammatical_list(canonical_domain, names, MAX_ALIASES, refusals, position, "aliases")
 
 
 def _check_names(

@@ -115,6 +115,21 @@ def grammatical(
         return ""
 
 
+def grammatical_list(
+    function: Callable[..., str],
+    texts: Sequence[str],
+    limit: int,
+    refusals: Refusals,
+    position: int,
+    field: str,
+    **options: bool,
+) -> tuple[str, ...]:
+    """Canonical forms, at most *limit*, without blanks and repetitions."""
+    texts = [text for text in within(texts, limit, refusals, position, field) if text.strip()]
+    canonical = (grammatical(function, text, refusals, position, field, **options) for text in texts)
+    return tuple(dict.fromkeys(text for text in canonical if text))
+
+
 def utf8_local_parts() -> bool:
     """Whether local parts may use letters of every script."""
     return bool(settings.MODOBOA_UTF8_LOCAL_PARTS)
