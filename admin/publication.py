@@ -166,7 +166,7 @@ class _Sources:
     @cached_property
     def mailboxes(self) -> dict[str, _Box]:
         """Mailboxes in enabled domains, enabled or not, by address."""
-        found = Mailbox.objects.filter(user__email__in=self.addresses, domain__enabled=True)
+        found = Mailbox.objects.filter(user__email__among=self.addresses, domain__enabled=True)
         rows = found.order_by().values_list(
             "user__email", "user__password", "user__is_active", "home", "domain__name", "address", "quota"
         )
@@ -183,7 +183,7 @@ class _Sources:
     @cached_property
     def aliases(self) -> dict[str, Alias]:
         """Aliases in enabled domains, enabled or not, by address."""
-        found = Alias.objects.filter(address__in=self.addresses, domain__enabled=True)
+        found = Alias.objects.filter(address__among=self.addresses, domain__enabled=True)
         return {alias.address: alias for alias in found}
 
     @cached_property
@@ -207,7 +207,7 @@ class _Sources:
     def extra_senders(self) -> list[tuple[str, str]]:
         """Sender addresses beyond the own ones, with the login that may use them."""
         rows = SenderAddress.objects.filter(
-            address__in=self.addresses, mailbox__user__is_active=True, mailbox__domain__enabled=True
+            address__among=self.addresses, mailbox__user__is_active=True, mailbox__domain__enabled=True
         )
         return list(rows.values_list("address", "mailbox__user__email"))
 
@@ -215,7 +215,7 @@ class _Sources:
     def moving(self) -> set[str]:
         """Addresses of mailboxes whose directory has still to be renamed."""
         unfinished = MailboxOperation.objects.occupying().filter(
-            Q(old_address__in=self.addresses) | Q(new_address__in=self.addresses),
+            Q(old_address__among=self.addresses) | Q(new_address__among=self.addresses),
             kind=MailboxOperation.Kind.RENAME,
         )
         pairs = unfinished.values_list("old_address", "new_address")
@@ -307,7 +307,7 @@ class _Table(Generic[S]):
     def difference(self, keys: Sequence[str], sources: S) -> Difference:
         """What is stored under *keys* against what should be."""
         columns = [column.attname for column in self.model._meta.concrete_fields]
-        stored = self.model.objects.filter(**{f"{self.key}__in": keys}).order_by()
+        stored = self.model.objects.filter(**{f"{self.key}__among": keys}).order_by()
         there = set(stored.values_list(*columns))
         wanted = {_content(row): row for row in self.derive(sources)}
         return Difference(
@@ -359,7 +359,7 @@ def _apply(table: _Table[Any], difference: Difference) -> int:
     """Delete by key where a key ends, by row where some of its rows stay; then insert."""
     rows = table.model.objects
     if difference.ended:
-        rows.filter(**{f"{table.key}__in": difference.ended}).delete()
+        rows.filter(**{f"{table.key}__among": difference.ended}).delete()
     single = [row.pk for row in difference.surplus if getattr(row, table.key) not in difference.ended]
     for some in chunks(single, size=_DELETE_CHUNK):
         rows.filter(pk__in=some).delete()

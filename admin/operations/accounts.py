@@ -546,8 +546,13 @@ def remove_accounts(actor: Actor, accounts: Mapping[int, Account]) -> None:
 
 def pass_on(actor: Actor, accounts: Mapping[int, Account]) -> None:
     """What *accounts* own goes to their owners; to the actor where the owner is one of them, or may own nothing."""
-    owners = set(Domain.objects.filter(owner__in=accounts).values_list("owner_id", flat=True))
-    owners |= set(User.objects.filter(owner__in=accounts).values_list("owner_id", flat=True))
+    of_accounts = User.objects.order_by().filter(owner__in=accounts).values_list("owner_id", flat=True)
+    owners = set(
+        Domain.objects.order_by()
+        .filter(owner__in=accounts)
+        .values_list("owner_id", flat=True)
+        .union(of_accounts)
+    )
     if not owners:
         return
     heirs = {pk: accounts[pk].owner_id for pk in accounts if pk in owners}

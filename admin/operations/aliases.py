@@ -518,8 +518,7 @@ def delete_aliases(actor: Actor, /, aliases: Sequence[Alias]) -> None:
         elif alias.address in above:
             refuse_above(refusals, position, "", alias.address)
     refusals.raise_if_any()
-    keys = publication.keys_of_aliases(list(stored))
-    publication.publish(keys | remove_aliases(list(stored)))
+    publication.publish(remove_aliases(list(stored)))
 
 
 def remove_aliases(ids: Sequence[int]) -> publication.Keys:
@@ -531,18 +530,16 @@ def remove_aliases(ids: Sequence[int]) -> publication.Keys:
     keys = publication.Keys()
     doomed = list(ids)
     while doomed:
-        keys |= publication.keys_of_aliases(doomed)
         for alias in Alias.objects.filter(pk__in=doomed):
+            keys.addresses.add(alias.address)
             record(alias, versions=())
-        feeding = set(
-            AliasRecipient.objects.filter(target_alias__in=doomed)
-            .exclude(alias__in=doomed)
-            .values_list("alias_id", flat=True)
-        )
+        leading = AliasRecipient.objects.filter(target_alias__in=doomed)
+        feeding = dict(leading.values_list("alias_id", "alias__address"))
+        keys.addresses.update(feeding.values())
         AliasRecipient.objects.filter(alias__in=doomed).delete()
         AliasRecipient.objects.filter(target_alias__in=doomed).delete()
         Alias.objects.filter(pk__in=doomed).delete()
-        doomed = left_without(feeding)
+        doomed = left_without(feeding.keys() - set(doomed))
     return keys
 
 

@@ -409,9 +409,9 @@ def test_mail_directories_may_be_kept_when_the_panel_handles_them(cast: Cast, ro
     assert "keep_directories" not in root.get(_url("account_delete", cast.rita.pk)).content.decode()
     values = {"confirmation": "sam@dora.example", "keep_directories": "on"}
     assert root.post(_url("account_delete", cast.sam.pk), values).status_code == 302
-    assert not MailboxOperation.objects.exists()
+    assert [order.kind for order in MailboxOperation.objects.all()] == ["keep"]
     assert root.post(pages[0], {"confirmation": "dora.example"}).status_code == 302
-    assert MailboxOperation.objects.exists()
+    assert MailboxOperation.objects.filter(kind="delete").exists()
 
 
 # --- aliases ---------------------------------------------------------------------------------------------------
