@@ -17,7 +17,7 @@ administrators; they are:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, islice
@@ -127,12 +127,15 @@ def keys_of_domains(domain_ids: Sequence[int]) -> Keys:
         domains.values_list("name", flat=True),
         DomainAlias.objects.filter(target__in=ids).values_list("name", flat=True),
     )
-    in_domains = Q(mailbox__domain__in=ids) | Q(target_alias__domain__in=ids)
+    # Two questions in one: with an OR between them every recipient would be looked at.
+    recipients = AliasRecipient.objects.order_by()
+    leading = recipients.filter(mailbox__domain__in=ids).values_list("alias__address")
+    leading = leading.union(recipients.filter(target_alias__domain__in=ids).values_list("alias__address"))
     addresses = chain(
         Mailbox.objects.filter(domain__in=ids).values_list("user__email", flat=True),
         Alias.objects.filter(domain__in=ids).values_list("address", flat=True),
         SenderAddress.objects.filter(mailbox__domain__in=ids).values_list("address", flat=True),
-        AliasRecipient.objects.filter(in_domains).values_list("alias__address", flat=True),
+        (address for (address,) in leading),
     )
     return keys_of_names(names) | Keys(addresses=set(addresses))
 
@@ -160,8 +163,9 @@ class _Box(NamedTuple):
 class _Sources:
     """What the rows of some addresses derive from; every part is loaded once, and only when it is asked for."""
 
-    def __init__(self, addresses: Sequence[str]) -> None:
-        self.addresses = addresses
+    def __init__(self, addresses: Iterable[str]) -> None:
+        # A set: Django looks into each item of a list for expressions.
+        self.addresses = frozenset(addresses)
 
     @cached_property
     def mailboxes(self) -> dict[str, _Box]:
@@ -304,7 +308,7 @@ class _Table(Generic[S]):
     key: str
     derive: Callable[[S], Iterable[Any]]
 
-    def difference(self, keys: Sequence[str], sources: S) -> Difference:
+    def difference(self, keys: Collection[str], sources: S) -> Difference:
         """What is stored under *keys* against what should be."""
         columns = [column.attname for column in self.model._meta.concrete_fields]
         stored = self.model.objects.filter(**{f"{self.key}__among": keys}).order_by()
@@ -320,26 +324,40 @@ class _Table(Generic[S]):
 
 
 _NAMES: _Table[Sequence[str]] = _Table(MailDomain, "name", _derive_domains)
-_ADDRESSES = (
+_OF_HOLDERS = (
     _Table(MailRoute, "address", _derive_routes),
     _Table(MailUser, "address", _derive_users),
     _Table(MailSender, "address", _derive_senders),
+)
+_OF_MOVES = (
     _Table(MailTransport, "address", _derive_transports),
     _Table(MailCheck, "address", _derive_checks),
 )
+_ADDRESSES = _OF_HOLDERS + _OF_MOVES
 
 
-def publish(keys: Keys, *, locked: Iterable[str] = ()) -> int:
+def publish(keys: Keys, *, locked: Iterable[str] = (), gone: Iterable[str] = ()) -> int:
     """Bring the rows of *keys* up to date, inside the caller's transaction; returns the number of rows touched.
 
     Locks the domains of the keys that are not *locked* yet: an alias may depend on mailboxes of several domains, and
-    who publishes second must see what the first one committed.
+    who publishes second must see what the first one committed. *gone* are addresses at which neither a mailbox nor an
+    alias nor a sender address is left: nothing has to be derived for them.
     """
     names = _domains_of(keys).difference(locked)
     if names and connection.features.has_select_for_update:  # SQLite has one writer at a time
         lock = Domain.objects.select_for_update().order_by("pk")
         list(lock.filter(name__in=names).values_list("pk"))
-    return sum(_apply(table, difference) for table, difference in _by_table(keys))
+    withdrawn = frozenset(gone)
+    if not withdrawn:
+        return sum(_apply(table, difference) for table, difference in _by_table(keys))
+    for some in chunks(withdrawn):
+        for table in _OF_HOLDERS:
+            table.model.objects.filter(**{f"{table.key}__among": frozenset(some)}).delete()
+    # Addresses that are still being moved go on answering so, whoever held them.
+    remaining = Keys(keys.names, keys.addresses - withdrawn)
+    touched = sum(_apply(table, difference) for table, difference in _by_table(remaining, _OF_HOLDERS))
+    moves = Keys(addresses=keys.addresses | withdrawn)
+    return touched + sum(_apply(table, difference) for table, difference in _by_table(moves, _OF_MOVES))
 
 
 def differences(keys: Keys) -> Iterator[Difference]:
@@ -347,12 +365,15 @@ def differences(keys: Keys) -> Iterator[Difference]:
     return (difference for _table, difference in _by_table(keys))
 
 
-def _by_table(keys: Keys) -> Iterator[tuple[_Table[Any], Difference]]:
+def _by_table(
+    keys: Keys, tables: Iterable[_Table[_Sources]] | None = None
+) -> Iterator[tuple[_Table[Any], Difference]]:
     for some in chunks(sorted(keys.names)):
         yield _NAMES, _NAMES.difference(some, some)
     for some in chunks(sorted(keys.addresses)):
         sources = _Sources(some)
-        yield from ((table, table.difference(some, sources)) for table in _ADDRESSES)
+        for table in tables or _ADDRESSES:
+            yield table, table.difference(sources.addresses, sources)
 
 
 def _apply(table: _Table[Any], difference: Difference) -> int:

@@ -36,11 +36,15 @@ class Among(In):
 
     lookup_name = "among"
 
+    def get_prep_lookup(self) -> Any:
+        """Texts are texts: nothing to prepare one by one."""
+        return self.rhs
+
     def as_postgresql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
     ) -> tuple[str, list[Any] | tuple[Any, ...]]:
         """The column equals one of the array."""
-        texts = sorted({str(each) for each in self.rhs})
+        texts = list(self.rhs)
         if not texts:
             raise EmptyResultSet
         column, parameters = self.process_lhs(compiler, connection)

@@ -31,7 +31,6 @@ from admin.operations.ground import (
     utf8_local_parts,
 )
 from admin.operations.homes import home_for_new, occupied, settle_deletions
-from admin.publication import documented_home
 from core.addresses import (
     canonical_alias_address,
     canonical_domain,
@@ -278,10 +277,9 @@ def check_claims(claims: Sequence[Claim], domains: Mapping[str, Domain], refusal
 
 
 def _aliases_and_homes(addresses: Sequence[str]) -> tuple[set[str], set[str]]:
-    """Aliases at *addresses*, and directories of theirs that somebody has still; one query tells both."""
-    homes = [documented_home(name, local_part) for local_part, name in map(split_address, addresses)]
+    """Aliases at *addresses*, and directories of theirs that are somebody's already; one query tells both."""
     there = Alias.objects.order_by().filter(address__in=addresses).values_list("address")
-    texts = {text for (text,) in there.union(occupied(homes), all=True)}
+    texts = {text for (text,) in there.union(occupied(addresses), all=True)}
     aliases = {text for text in texts if "@" in text}
     return aliases, texts - aliases
 
@@ -509,7 +507,9 @@ def delete_accounts(actor: Actor, /, accounts: Sequence[Account], *, keep_direct
     publication.publish(keys)
 
 
-def remove_mailboxes(boxes: Sequence[Mailbox], *, keep_directories: bool) -> publication.Keys:
+def remove_mailboxes(
+    boxes: Sequence[Mailbox], *, keep_directories: bool, whole_domains: Iterable[Domain] = ()
+) -> publication.Keys:
     """Delete mailboxes and all that leads to them; keys of the aliases that ended with them.
 
     Part of other operations, which have locked the domains and will publish.
@@ -517,7 +517,7 @@ def remove_mailboxes(boxes: Sequence[Mailbox], *, keep_directories: bool) -> pub
     ids = [box.pk for box in boxes]
     if not ids:
         return publication.Keys()
-    settle_deletions(boxes, keep=keep_directories)
+    settle_deletions(boxes, keep=keep_directories, whole_domains=whole_domains)
     addresses = [box.user.email for box in boxes]
     recipients = AliasRecipient.objects.filter(mailbox__in=ids)
     feeding = set(recipients.values_list("alias_id", flat=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -468,7 +468,8 @@ def _apply(drafts: Sequence[_Draft]) -> None:
     """Write the checked changes and publish what they touch."""
     lost = [alias for draft in drafts for alias in draft.lost_aliases]
     _remove_domain_aliases(lost)
-    keys = _rename([draft for draft in drafts if draft.is_renamed])
+    renamed = [draft for draft in drafts if draft.is_renamed]
+    keys = _rename(renamed)
     new = _save_domain_aliases(
         [DomainAlias(name=name, target=draft.domain) for draft in drafts for name in draft.new_aliases]
     )
@@ -486,9 +487,15 @@ def _apply(drafts: Sequence[_Draft]) -> None:
     keys |= _follow_defaults([d.domain.pk for d in altered if "default_mailbox_quota" in d.changed])
     if switched := [draft.domain.pk for draft in altered if "enabled" in draft.changed]:
         keys |= publication.keys_of_domains(switched)
-    publication.publish(keys)
+    publication.publish(keys, gone=_addresses_under({draft.old_name for draft in renamed}, keys))
     for draft in altered:
         record(draft.domain, changed=draft.changed)
+
+
+def _addresses_under(names: Collection[str], keys: publication.Keys) -> set[str]:
+    """Addresses of *keys* that lie under names which are nobody's any more; ``@name`` may still lead elsewhere."""
+    parts = ((address, *address.partition("@")) for address in keys.addresses) if names else ()
+    return {address for address, local_part, _at, name in parts if local_part and name in names}
 
 
 def _rename(drafts: Sequence[_Draft]) -> publication.Keys:
@@ -541,7 +548,7 @@ def delete_domains(actor: Actor, /, domains: Sequence[Domain], *, keep_directori
     ids = list(locked)
     keys = publication.keys_of_domains(ids)
     keys |= remove_aliases(list(Alias.objects.filter(domain__in=ids).values_list("pk", flat=True)))
-    keys |= remove_mailboxes(boxes, keep_directories=keep_directories)
+    keys |= remove_mailboxes(boxes, keep_directories=keep_directories, whole_domains=locked.values())
     keys |= _drop_foreign_senders(dict.fromkeys(keys.names))
     _remove_people(actor, people, ending)
     _remove_domain_aliases(list(DomainAlias.objects.filter(target__in=ids)))
@@ -551,7 +558,7 @@ def delete_domains(actor: Actor, /, domains: Sequence[Domain], *, keep_directori
     Domain.administrators.through.objects.filter(domain__in=ids).delete()
     remaining = Domain.objects.filter(pk__in=ids)
     remaining._raw_delete(remaining.db)  # noqa: SLF001  as for accounts: nothing refers to them any more
-    publication.publish(keys)
+    publication.publish(keys, gone=_addresses_under(keys.names, keys))
 
 
 def _check_deletion(

@@ -8,7 +8,7 @@ on disk: a renamed mailbox remembers the directory that it has.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from admin.models import Domain
 
 _TOKEN_BYTES = 4
+# No mailbox has this number.
+_NOBODY = 0
 # A local part has at most 64 characters; "+" never stands in one, so a home with it collides with no other.
 _KEPT_CHARACTERS = 64 - 1 - 2 * _TOKEN_BYTES
 
@@ -43,16 +45,25 @@ def panel_moves_directories() -> bool:
     return bool(get_global_parameter("handle_mailboxes", "admin"))
 
 
-def home_for_new(address: str, taken: Iterable[str]) -> str:
-    """``home`` of a new mailbox: blank, unless a renamed mailbox kept the directory that belongs to the address."""
+def home_for_new(address: str, taken: Collection[str]) -> str:
+    """``home`` of a new mailbox: blank, unless the directory that belongs to the address is somebody else's."""
     local_part, name = split_address(address)
-    if documented_home(name, local_part) not in taken:
-        return ""
-    return documented_home(name, f"{local_part[:_KEPT_CHARACTERS]}+{secrets.token_hex(_TOKEN_BYTES)}")
+    token = secrets.token_hex(_TOKEN_BYTES)
+    if _directory(name) in taken:
+        return documented_home(f"{name}+{token}", local_part)
+    if documented_home(name, local_part) in taken:
+        return documented_home(name, f"{local_part[:_KEPT_CHARACTERS]}+{token}")
+    return ""
 
 
-def occupied(homes: Sequence[str]) -> QuerySet[Any, tuple[str]]:
-    """Those of *homes* that are somebody's already: kept by a rename, or on their way, or left behind by a deletion."""
+def occupied(addresses: Iterable[str]) -> QuerySet[Any, tuple[str]]:
+    """Directories of *addresses*, and of their domains, that are somebody's already.
+
+    Kept by a rename, or on their way, or left behind by a deletion.
+    """
+    parts = [split_address(address) for address in addresses]
+    homes = {documented_home(name, local_part) for local_part, name in parts}
+    homes |= {_directory(name) for _local_part, name in parts}
     kept = Mailbox.objects.order_by().filter(home__in=homes).values_list("home")
     orders = MailboxOperation.objects.order_by().occupying()
     return kept.union(
@@ -67,16 +78,14 @@ def settle_moves(moves: Iterable[Move]) -> None:
     moves = list(moves)
     handles = panel_moves_directories()
     under_way = _under_way(move.mailbox.pk for move in moves)
-    taken = (
-        {home for (home,) in occupied([_documented(move) for move in moves])}
-        if handles or under_way
-        else set()
-    )
+    taken = set()
+    if handles or under_way:
+        taken = {home for (home,) in occupied(move.new_address for move in moves)}
     orders = []
     for move in moves:
         target = _documented(move)
         handled = handles or move.mailbox.pk in under_way
-        if move.source == target or (handled and target not in taken):
+        if move.source == target or (handled and not taken & {target, _directory(_domain(move))}):
             move.mailbox.home = ""
         else:
             move.mailbox.home = move.source
@@ -118,22 +127,37 @@ def _documented(move: Move) -> str:
     return documented_home(name, local_part)
 
 
+def _domain(move: Move) -> str:
+    return split_address(move.new_address)[1]
+
+
 def _under_way(ids: Iterable[int] | QuerySet[Any, Any]) -> set[int]:
     """Mailboxes (ids) whose directory is still to be moved: what follows is ordered behind it in any case."""
     orders = MailboxOperation.objects.occupying().filter(kind=MailboxOperation.Kind.RENAME)
     return set(orders.filter(mailbox_id__in=ids).values_list("mailbox_id", flat=True))
 
 
-def settle_deletions(boxes: Iterable[Mailbox], *, keep: bool) -> None:
-    """Order that the directories of *boxes* go to the trash; or note that they stay, so that nobody inherits them."""
+def settle_deletions(boxes: Iterable[Mailbox], *, keep: bool, whole_domains: Iterable[Domain] = ()) -> None:
+    """Order that the directories of *boxes* go to the trash; or note that they stay, so that nobody inherits them.
+
+    For *whole_domains*, which go with all their mailboxes, one note stands for all that lies in their directories.
+    """
     kind, state = MailboxOperation.Kind, MailboxOperation.State
-    trashed = panel_moves_directories() and not keep
-    MailboxOperation.objects.bulk_create(
-        MailboxOperation(
-            kind=kind.DELETE if trashed else kind.KEEP,
-            state=state.PENDING if trashed else state.DONE,
-            mailbox_id=box.pk,
-            source=home_of(box),
-        )
-        for box in boxes
-    )
+    homes = {box.pk: home_of(box) for box in boxes}
+    if panel_moves_directories() and not keep:
+        orders = [
+            MailboxOperation(kind=kind.DELETE, mailbox_id=pk, source=home) for pk, home in homes.items()
+        ]
+    else:
+        noted = {_directory(domain.name) for domain in whole_domains}
+        single = [(pk, home) for pk, home in homes.items() if _directory(home.partition("/")[0]) not in noted]
+        orders = [
+            MailboxOperation(kind=kind.KEEP, state=state.DONE, mailbox_id=pk, source=source)
+            for pk, source in [*single, *((_NOBODY, directory) for directory in sorted(noted))]
+        ]
+    MailboxOperation.objects.bulk_create(orders)
+
+
+def _directory(domain_name: str) -> str:
+    """That of a whole domain; the stroke tells it from the directory of a mailbox."""
+    return f"{domain_name}/"

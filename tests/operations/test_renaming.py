@@ -390,10 +390,8 @@ def test_who_gets_the_address_of_a_deleted_mailbox_does_not_get_its_mail(
     assert home("sam@dora.example").startswith("dora.example/sam+")
     delete_domains(cast.root, [cast.dora_example], keep_directories=True)
     create_domain(cast.root, name="dora.example")
-    for name in ("sam", "dora2"):
-        person(cast, f"{name}@dora.example")
-    assert home("sam@dora.example").startswith("dora.example/sam+")
-    assert home("dora2@dora.example") == "dora.example/dora2"
+    person(cast, "sam@dora.example")
+    assert home("sam@dora.example").startswith("dora.example+")
 
 
 def test_who_gets_the_first_address_of_a_deleted_mailbox_does_not_get_its_mail(cast: Cast) -> None:
