@@ -551,8 +551,8 @@ def delete_domains(actor: Actor, /, domains: Sequence[Domain], *, keep_directori
     keys |= remove_mailboxes(boxes, keep_directories=keep_directories, whole_domains=locked.values())
     keys |= _drop_foreign_senders(dict.fromkeys(keys.names))
     _remove_people(actor, people, ending)
-    _remove_domain_aliases(list(DomainAlias.objects.filter(target__in=ids)))
-    DomainName.objects.filter(domain__in=ids).delete()
+    DomainName.objects.filter(name__in=keys.names).delete()
+    DomainAlias.objects.filter(target__in=ids).delete()
     for domain in locked.values():
         record(domain, versions=())
     Domain.administrators.through.objects.filter(domain__in=ids).delete()
