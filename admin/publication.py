@@ -336,26 +336,33 @@ _OF_MOVES = (
 _ADDRESSES = _OF_HOLDERS + _OF_MOVES
 
 
-def publish(keys: Keys, *, locked: Iterable[str] = (), gone: Iterable[str] = ()) -> int:
+def publish(
+    keys: Keys, *, locked: Iterable[str] = (), gone: Iterable[str] = (), fresh: Iterable[str] = ()
+) -> int:
     """Bring the rows of *keys* up to date, inside the caller's transaction; returns the number of rows touched.
 
     Locks the domains of the keys that are not *locked* yet: an alias may depend on mailboxes of several domains, and
     who publishes second must see what the first one committed. *gone* are addresses at which neither a mailbox nor an
-    alias nor a sender address is left: nothing has to be derived for them.
+    alias nor a sender address is left: nothing has to be derived for them. *fresh* are those under which nothing can be
+    published yet: nothing has to be compared.
     """
     names = _domains_of(keys).difference(locked)
     if names and connection.features.has_select_for_update:  # SQLite has one writer at a time
         lock = Domain.objects.select_for_update().order_by("pk")
         list(lock.filter(name__in=names).values_list("pk"))
-    withdrawn = frozenset(gone)
+    withdrawn, new = frozenset(gone), frozenset(fresh)
     if not withdrawn:
         return sum(_apply(table, difference) for table, difference in _by_table(keys))
     for some in chunks(withdrawn):
         for table in _OF_HOLDERS:
             table.model.objects.filter(**{f"{table.key}__among": frozenset(some)}).delete()
+    for some in chunks(new):
+        sources = _Sources(some)
+        for table in _OF_HOLDERS:
+            table.model.objects.bulk_create(table.derive(sources))
     # Addresses that are still being moved go on answering so, whoever held them.
-    remaining = Keys(keys.names, keys.addresses - withdrawn)
-    touched = sum(_apply(table, difference) for table, difference in _by_table(remaining, _OF_HOLDERS))
+    compared = Keys(keys.names, keys.addresses - withdrawn - new)
+    touched = sum(_apply(table, difference) for table, difference in _by_table(compared, _OF_HOLDERS))
     moves = Keys(addresses=keys.addresses | withdrawn)
     return touched + sum(_apply(table, difference) for table, difference in _by_table(moves, _OF_MOVES))
 

@@ -469,7 +469,7 @@ def _apply(drafts: Sequence[_Draft]) -> None:
     lost = [alias for draft in drafts for alias in draft.lost_aliases]
     _remove_domain_aliases(lost)
     renamed = [draft for draft in drafts if draft.is_renamed]
-    keys = _rename(renamed)
+    keys, fresh = _rename(renamed)
     new = _save_domain_aliases(
         [DomainAlias(name=name, target=draft.domain) for draft in drafts for name in draft.new_aliases]
     )
@@ -487,7 +487,7 @@ def _apply(drafts: Sequence[_Draft]) -> None:
     keys |= _follow_defaults([d.domain.pk for d in altered if "default_mailbox_quota" in d.changed])
     if switched := [draft.domain.pk for draft in altered if "enabled" in draft.changed]:
         keys |= publication.keys_of_domains(switched)
-    publication.publish(keys, gone=_addresses_under({draft.old_name for draft in renamed}, keys))
+    publication.publish(keys, gone=_addresses_under({draft.old_name for draft in renamed}, keys), fresh=fresh)
     for draft in altered:
         record(draft.domain, changed=draft.changed)
 
@@ -498,13 +498,21 @@ def _addresses_under(names: Collection[str], keys: publication.Keys) -> set[str]
     return {address for address, local_part, _at, name in parts if local_part and name in names}
 
 
-def _rename(drafts: Sequence[_Draft]) -> publication.Keys:
-    """Carry everything under the old names to the new ones; the rows of the domains themselves come later."""
-    keys = _drop_foreign_senders({draft.domain.name: draft.domain.pk for draft in drafts})
+def _rename(drafts: Sequence[_Draft]) -> tuple[publication.Keys, set[str]]:
+    """Carry everything under the old names to the new ones; the rows of the domains themselves come later.
+
+    Returns the keys that this touches, and those of the addresses that came into being.
+    """
+    dropped = _drop_foreign_senders({draft.domain.name: draft.domain.pk for draft in drafts})
+    keys, fresh = dropped, set[str]()
     for draft in drafts:
-        keys |= carry_domain_name(draft.domain, draft.old_name, draft.domain.name)
-        DomainName.objects.filter(domain=draft.domain).update(name=draft.domain.name)
-    return keys
+        old, new = draft.old_name, draft.domain.name
+        before = carry_domain_name(draft.domain, old, new)
+        DomainName.objects.filter(domain=draft.domain).update(name=new)
+        after = publication.renamed_keys(before, old, new)
+        fresh |= _addresses_under({new}, after) - before.addresses
+        keys |= before | after
+    return keys, fresh - dropped.addresses
 
 
 def _follow_defaults(ids: Sequence[int]) -> publication.Keys:
@@ -548,7 +556,7 @@ def delete_domains(actor: Actor, /, domains: Sequence[Domain], *, keep_directori
     ids = list(locked)
     keys = publication.keys_of_domains(ids)
     keys |= remove_aliases(list(Alias.objects.filter(domain__in=ids).values_list("pk", flat=True)))
-    keys |= remove_mailboxes(boxes, keep_directories=keep_directories, whole_domains=locked.values())
+    keys |= remove_mailboxes(boxes, keep_directories=keep_directories, domains=ids)
     keys |= _drop_foreign_senders(dict.fromkeys(keys.names))
     _remove_people(actor, people, ending)
     DomainName.objects.filter(name__in=keys.names).delete()

@@ -137,10 +137,10 @@ def _under_way(ids: Iterable[int] | QuerySet[Any, Any]) -> set[int]:
     return set(orders.filter(mailbox_id__in=ids).values_list("mailbox_id", flat=True))
 
 
-def settle_deletions(boxes: Iterable[Mailbox], *, keep: bool, whole_domains: Iterable[Domain] = ()) -> None:
+def settle_deletions(boxes: Iterable[Mailbox], *, keep: bool, as_a_whole: bool) -> None:
     """Order that the directories of *boxes* go to the trash; or note that they stay, so that nobody inherits them.
 
-    For *whole_domains*, which go with all their mailboxes, one note stands for all that lies in their directories.
+    When whole domains go, one note stands for everything in the directory of a domain.
     """
     kind, state = MailboxOperation.Kind, MailboxOperation.State
     homes = {box.pk: home_of(box) for box in boxes}
@@ -149,11 +149,13 @@ def settle_deletions(boxes: Iterable[Mailbox], *, keep: bool, whole_domains: Ite
             MailboxOperation(kind=kind.DELETE, mailbox_id=pk, source=home) for pk, home in homes.items()
         ]
     else:
-        noted = {_directory(domain.name) for domain in whole_domains}
-        single = [(pk, home) for pk, home in homes.items() if _directory(home.partition("/")[0]) not in noted]
+        kept = list(homes.items())
+        if as_a_whole:
+            directories = {_directory(home.partition("/")[0]) for home in homes.values()}
+            kept = [(_NOBODY, directory) for directory in sorted(directories)]
         orders = [
             MailboxOperation(kind=kind.KEEP, state=state.DONE, mailbox_id=pk, source=source)
-            for pk, source in [*single, *((_NOBODY, directory) for directory in sorted(noted))]
+            for pk, source in kept
         ]
     MailboxOperation.objects.bulk_create(orders)
 

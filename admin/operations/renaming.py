@@ -54,7 +54,7 @@ def carry_domain_name(domain: Domain, old: str, new: str) -> publication.Keys:
     """Addresses, logins, recipients, usage rows and sender addresses follow a domain to its new name.
 
     Set-based: the number of statements does not depend on the number of mailboxes. The row of the domain itself and
-    its place in the name space are the caller's. Returns the keys, before and after, that this touches.
+    its place in the name space are the caller's. Returns the keys under which this was published.
     """
     keys = publication.keys_of_domains([domain.pk])
     people = User.objects.filter(mailbox__domain=domain)
@@ -81,7 +81,7 @@ def carry_domain_name(domain: Domain, old: str, new: str) -> publication.Keys:
     keys.addresses.update(address for _pk, address, _twice in under)
     SenderAddress.objects.filter(pk__in=[pk for pk, _address, twice in under if twice]).delete()
     senders.update(address=_moved("address", old, new))
-    return keys | publication.renamed_keys(keys, old, new)
+    return keys
 
 
 def people_under(domain: Domain, name: str) -> Q:

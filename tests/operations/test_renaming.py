@@ -138,6 +138,19 @@ def test_a_reseller_does_not_rename_a_domain_under_which_somebody_above_him_live
     update_domain(cast.root, ruth, name="new.example")
 
 
+def test_sender_addresses_under_the_new_name_stay_with_the_domain_and_leave_others(cast: Cast) -> None:
+    for who in (cast.sam, cast.mallory):
+        update_account(cast.root, account_of(who), sender_addresses=("dora@new.example", "@new.example"))
+    update_account(
+        cast.root, account_of(cast.sam), sender_addresses=("dora@new.example", "dora@dora.example")
+    )
+    update_domain(cast.root, cast.dora_example, name="new.example")
+    assert list(SenderAddress.objects.values_list("mailbox__user__email", "address")) == [
+        ("sam@new.example", "dora@new.example")
+    ]
+    assert no_drift()
+
+
 def test_a_reseller_does_not_rename_to_a_reserved_name(cast: Cast) -> None:
     with refused_as("name", "reserved_name"):
         update_domain(cast.rita, cast.reseller_example, name="gmail.com")
