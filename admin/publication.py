@@ -356,13 +356,9 @@ def publish(
     for some in chunks(withdrawn):
         for table in _OF_HOLDERS:
             table.model.objects.filter(**{f"{table.key}__among": frozenset(some)}).delete()
-    for some in chunks(new):
-        sources = _Sources(some)
-        for table in _OF_HOLDERS:
-            table.model.objects.bulk_create(table.derive(sources))
+    held = Keys(keys.names, keys.addresses - withdrawn)
+    touched = sum(_apply(table, difference) for table, difference in _by_table(held, _OF_HOLDERS, unread=new))
     # Addresses that are still being moved go on answering so, whoever held them.
-    compared = Keys(keys.names, keys.addresses - withdrawn - new)
-    touched = sum(_apply(table, difference) for table, difference in _by_table(compared, _OF_HOLDERS))
     moves = Keys(addresses=keys.addresses | withdrawn)
     return touched + sum(_apply(table, difference) for table, difference in _by_table(moves, _OF_MOVES))
 
@@ -373,14 +369,14 @@ def differences(keys: Keys) -> Iterator[Difference]:
 
 
 def _by_table(
-    keys: Keys, tables: Iterable[_Table[_Sources]] | None = None
+    keys: Keys, tables: Iterable[_Table[_Sources]] = _ADDRESSES, *, unread: frozenset[str] = frozenset()
 ) -> Iterator[tuple[_Table[Any], Difference]]:
     for some in chunks(sorted(keys.names)):
         yield _NAMES, _NAMES.difference(some, some)
     for some in chunks(sorted(keys.addresses)):
         sources = _Sources(some)
-        for table in tables or _ADDRESSES:
-            yield table, table.difference(sources.addresses, sources)
+        for table in tables:
+            yield table, table.difference(sources.addresses - unread, sources)
 
 
 def _apply(table: _Table[Any], difference: Difference) -> int:
