@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.policies import may_change_oneself
 from core.roles import Role
 
 if TYPE_CHECKING:
@@ -83,3 +84,8 @@ def may_edit_account(actor: Actor, /, account: Account) -> bool:
 def may_delete_account(actor: Actor, /, account: Account) -> bool:
     """As editing, but nobody deletes himself."""
     return may_edit_account(actor, account) and account.pk != actor.pk
+
+
+def may_set_own_forward(actor: Actor, /, *_values: object) -> bool:
+    """Whoever has a mailbox (an account's e-mail address is that of its mailbox, and blank without one)."""
+    return bool(actor.user.email) and may_change_oneself(actor)

@@ -352,12 +352,15 @@ def publish(
         list(lock.filter(name__in=names).values_list("pk"))
     withdrawn, new = frozenset(gone), frozenset(fresh)
     if not withdrawn:
-        return sum(_apply(table, difference) for table, difference in _by_table(keys))
+        return sum(_apply(table, difference) for table, difference in _by_table(keys, unread=new))
+    touched = 0
     for some in chunks(withdrawn):
         for table in _OF_HOLDERS:
-            table.model.objects.filter(**{f"{table.key}__among": frozenset(some)}).delete()
+            touched += table.model.objects.filter(**{f"{table.key}__among": frozenset(some)}).delete()[0]
     held = Keys(keys.names, keys.addresses - withdrawn)
-    touched = sum(_apply(table, difference) for table, difference in _by_table(held, _OF_HOLDERS, unread=new))
+    touched += sum(
+        _apply(table, difference) for table, difference in _by_table(held, _OF_HOLDERS, unread=new)
+    )
     # Addresses that are still being moved go on answering so, whoever held them.
     moves = Keys(addresses=keys.addresses | withdrawn)
     return touched + sum(_apply(table, difference) for table, difference in _by_table(moves, _OF_MOVES))

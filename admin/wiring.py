@@ -5,7 +5,6 @@ from django.utils.translation import gettext_lazy as _
 
 from admin import checks, policies, publication  # noqa: F401  importing the checks registers them
 from admin.models import Alias, Domain, DomainAlias, Mailbox
-from admin.operations.forwards import may_set_own_forward
 from admin.parameters_form import AdministrationParametersForm
 from admin.recovery import secondary_address_is_trusted
 from core import landing, navigation
@@ -41,10 +40,10 @@ def wire() -> None:
     )
     navigation.add_search("admin:search", policies.may_see_identities)
     navigation.add_own_page(
-        navigation.OwnPage(10, _("My mailbox"), "admin:my_mailbox", "mailbox", may_set_own_forward)
+        navigation.OwnPage(10, _("My mailbox"), "admin:my_mailbox", "mailbox", policies.may_set_own_forward)
     )
     navigation.add_own_page(
-        navigation.OwnPage(40, _("Forward"), "admin:user_forward", "forward", may_set_own_forward)
+        navigation.OwnPage(40, _("Forward"), "admin:user_forward", "forward", policies.may_set_own_forward)
     )
 
 

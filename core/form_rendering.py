@@ -6,7 +6,7 @@ form, plugins' included, our field component. No form names CSS classes.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Final, cast
 
 from django import forms
 from django.forms.boundfield import BoundField
@@ -103,6 +103,10 @@ class Switch(forms.CheckboxInput):
     """A checkbox that acts like a switch: "Enabled"."""
 
 
+# Of controls for names and addresses: nothing corrects or completes them.
+VERBATIM: Final = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+
+
 class AddressWidget(forms.MultiWidget):
     """Local part and domain as one control; posts ``<name>_local`` and ``<name>_domain``."""
 
@@ -110,7 +114,7 @@ class AddressWidget(forms.MultiWidget):
     use_fieldset = False
 
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
-        local = forms.TextInput({"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"})
+        local = forms.TextInput(VERBATIM)
         super().__init__({"local": local, "domain": forms.Select({"aria-label": _("Domain")})}, attrs)
 
     def decompress(self, value: str | None) -> list[str]:

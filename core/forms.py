@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from core.editing import EditForm
-from core.form_rendering import FieldGroup, PanelForm, PasswordBox, ValueListField, ValueListWidget
+from core.form_rendering import VERBATIM, FieldGroup, PanelForm, PasswordBox, ValueListField, ValueListWidget
 from core.models import Scope, User
 
 _DAYS_END: Final = time(23, 59, 59)
@@ -23,14 +23,7 @@ class SignInForm(forms.Form):
     username = forms.CharField(
         label=_("User name or address"),
         max_length=320,
-        widget=forms.TextInput(
-            attrs={
-                "autocomplete": "username",
-                "autofocus": True,
-                "autocapitalize": "none",
-                "spellcheck": "false",
-            }
-        ),
+        widget=forms.TextInput(VERBATIM | {"autocomplete": "username", "autofocus": True}),
     )
     # Spaces are part of a password.
     password = forms.CharField(
@@ -143,9 +136,7 @@ class ResetRequestForm(forms.Form):
     username = forms.CharField(
         label=_("User name or address"),
         max_length=320,
-        widget=forms.TextInput(
-            {"autocomplete": "username", "autofocus": True, "autocapitalize": "none", "spellcheck": "false"}
-        ),
+        widget=forms.TextInput(VERBATIM | {"autocomplete": "username", "autofocus": True}),
     )
 
 

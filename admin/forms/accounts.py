@@ -14,6 +14,7 @@ from admin.models import Account, Mailbox
 from admin.operations import MailboxSpec
 from core.editing import EditForm
 from core.form_rendering import (
+    VERBATIM,
     FieldGroup,
     PanelForm,
     PasswordBox,
@@ -63,7 +64,7 @@ class _AccountForm(PanelForm):
     username = forms.CharField(
         label=_("User name"),
         required=False,
-        widget=forms.TextInput({"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+        widget=forms.TextInput(VERBATIM),
         help_text=_("For an administrator without a mailbox; otherwise the address is the user name."),
     )
     administers = forms.Field()

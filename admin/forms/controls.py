@@ -12,7 +12,7 @@ from django.urls import reverse_lazy
 from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
-from core.form_rendering import AddressField, ValueListField, ValueListWidget
+from core.form_rendering import VERBATIM, AddressField, ValueListField, ValueListWidget
 
 # From so many domains on, an address is typed as a whole: a menu of a thousand names helps nobody.
 MENU_LIMIT: Final = 200
@@ -118,13 +118,7 @@ def address_field(domains: Sequence[str], *, local_required: bool = True, **kwar
     """The control for an address: local part and menu of domains, or one line when there are many domains."""
     if len(domains) < MENU_LIMIT:
         return LocalAddressField(domains=domains, local_required=local_required, **kwargs)
-    attrs = {
-        "autocomplete": "off",
-        "autocapitalize": "none",
-        "spellcheck": "false",
-        "inputmode": "email",
-        "placeholder": _("name@example.com"),
-    }
+    attrs = VERBATIM | {"inputmode": "email", "placeholder": _("name@example.com")}
     return forms.CharField(widget=forms.TextInput(attrs), **kwargs)
 
 

@@ -8,12 +8,6 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from core.presentation import unicode_domain
-from parameters.tools import get_global_parameter
-
-
-def handles_directories() -> bool:
-    """Whether the panel takes mail directories away at all."""
-    return bool(get_global_parameter("handle_mailboxes", "admin"))
 
 
 class DeletionForm(forms.Form):

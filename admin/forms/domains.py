@@ -14,6 +14,7 @@ from admin.models import Domain
 from admin.operations import DomainSetup, DomainSpec, FirstAdministrator
 from core.editing import EditForm
 from core.form_rendering import (
+    VERBATIM,
     FieldGroup,
     PanelForm,
     PasswordBox,
@@ -25,7 +26,6 @@ from core.form_rendering import (
 from core.presentation import unicode_domain
 
 _QUOTA_HELP: Final = _("For example 500 MB or 20 GB; a number alone means MB. Blank or 0: no limit.")
-_NAME_ATTRS: Final = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 
 
 class _DomainForm(PanelForm):
@@ -85,7 +85,7 @@ class DomainUpdateForm(EditForm, _DomainForm):
     name = forms.CharField(
         label=_("Name"),
         required=False,
-        widget=forms.TextInput(_NAME_ATTRS),
+        widget=forms.TextInput(VERBATIM),
         help_text=_(
             "Another name renames the domain: the addresses in it, its people's sign-in and its aliases follow."
         ),
@@ -144,7 +144,7 @@ class DomainCreateForm(_DomainForm):
     name = forms.CharField(
         label=_("Name"),
         help_text=_("For example example.com; names in other scripts are welcome."),
-        widget=forms.TextInput(_NAME_ATTRS | {"autofocus": True}),
+        widget=forms.TextInput(VERBATIM | {"autofocus": True}),
     )
     with_administrator = forms.ChoiceField(
         label=_("Administrator of its own"),
@@ -158,7 +158,7 @@ class DomainCreateForm(_DomainForm):
         label=_("Name before the “@”"),
         required=False,
         initial="admin",
-        widget=forms.TextInput(_NAME_ATTRS),
+        widget=forms.TextInput(VERBATIM),
         help_text=_("The account admin@domain administers this domain, and nothing else."),
     )
     administrator_password_mode = forms.ChoiceField(
@@ -210,7 +210,7 @@ class AdministratorForm(PanelForm):
         label=_("User name"),
         help_text=_("A domain administrator or reseller whom you administer, too."),
         widget=forms.TextInput(
-            _NAME_ATTRS | {"autofocus": True, "data-suggest": reverse_lazy("admin:administrator_names")}
+            VERBATIM | {"autofocus": True, "data-suggest": reverse_lazy("admin:administrator_names")}
         ),
     )
 

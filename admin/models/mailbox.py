@@ -25,10 +25,11 @@ class MailboxQuerySet(models.QuerySet["Mailbox"]):
     """Named selections of mailboxes."""
 
     def visible_to(self, actor: Actor) -> Self:
-        """Mailboxes in domains that *actor* sees, and his own."""
+        """Mailboxes in domains that *actor* sees, except those of accounts of higher rank, and his own."""
         if actor.is_super:
             return self
-        return self.filter(Q(domain__in=Domain.objects.visible_to(actor)) | Q(user_id=actor.pk))
+        tenants = Q(domain__in=Domain.objects.visible_to(actor), user__role__in=actor.role.up_to_here())
+        return self.filter(tenants | Q(user_id=actor.pk))
 
 
 class Mailbox(models.Model):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
@@ -21,10 +20,9 @@ from admin.operations.accounts import (
     canonical_senders,
     check_administered,
     check_claims,
-    check_login,
+    check_foreign,
     check_master,
     check_role,
-    check_senders,
     check_simple_user,
     grant,
     locked_accounts,
@@ -37,14 +35,11 @@ from admin.operations.aliases import AliasSpec, create_aliases, link_recipients
 from admin.operations.ground import (
     UNSET,
     Unset,
-    addresses_above,
     check_quota,
-    check_seen,
-    foreign_names,
     grammatical,
     lock_domains,
     refuse_foreign_name,
-    refuse_repeated,
+    refuse_repetitions,
     utf8_local_parts,
 )
 from admin.operations.homes import Move, settle_moves
@@ -55,6 +50,7 @@ from core.operation import operation, record
 from core.operations.notices import tell_about_new_password
 from core.operations.passwords import Secret, check_secret, hashed_secrets
 from core.operations.profile import check_profile
+from core.operations.seen import check_seen
 from core.operations.tokens import remove_tokens_of
 from core.refusals import Refusals
 from core.roles import Role
@@ -172,15 +168,12 @@ def _update_accounts(
         box.user_id: box for box in Mailbox.objects.filter(user__in=accounts).select_related("domain")
     }
     drafts: list[_Draft] = []
-    asked: set[int] = set()
+    repeated = refuse_repetitions([(c.account.pk, c.account.username) for c in changes], refusals)
     for position, change in enumerate(changes):
         account = accounts.get(change.account.pk)
         if account is None:
             refusals.add(position, "", "gone", _("This account does not exist any more."))
-        elif account.pk in asked:
-            refuse_repeated(refusals, position, account.username)
-        else:
-            asked.add(account.pk)
+        elif position not in repeated:
             drafts.append(_draft(position, change, account, mailboxes.get(account.pk), domains))
     check_seen("account", {d.position: (d.account.pk, d.change.seen) for d in drafts}, refusals)
     homes = check_claims(
@@ -419,15 +412,10 @@ def _check_foreign(
         for draft in drafts
         if draft.account.username not in {draft.old_username, draft.new_address}
     }
-    every = list(chain.from_iterable(senders.values()))
-    names = {split_address(each)[1] for each in chain(every, logins.values()) if "@" in each}
-    foreign, above = foreign_names(actor, names), addresses_above(actor, every)
+    check_foreign(actor, logins, senders, domains, refusals)
     for draft in drafts:
-        position, addresses = draft.position, senders[draft.position]
-        check_senders(addresses, foreign, above, refusals, position)
-        check_login(actor, logins.get(position, ""), foreign, domains, refusals, position)
-        if addresses and draft.mailbox is not None and draft.mailbox.domain.name not in domains:
-            refuse_foreign_name(refusals, position, "sender_addresses", draft.mailbox.domain.name)
+        if draft.mailbox and senders[draft.position] and draft.mailbox.domain.name not in domains:
+            refuse_foreign_name(refusals, draft.position, "sender_addresses", draft.mailbox.domain.name)
 
 
 def _check_forwards_stay_clear(drafts: Sequence[_Draft], refusals: Refusals) -> None:

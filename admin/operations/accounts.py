@@ -31,6 +31,7 @@ from admin.operations.ground import (
     utf8_local_parts,
 )
 from admin.operations.homes import home_for_new, occupied, settle_deletions
+from admin.operations.saving import delete_rows
 from core.addresses import (
     canonical_alias_address,
     canonical_domain,
@@ -133,7 +134,13 @@ def create_hashed_accounts(
         domains,
         refusals,
     )
-    _check_foreign_names(actor, drafts, domains, refusals)
+    boxes = [draft.mailbox.address if draft.mailbox else "" for draft in drafts]
+    # The address of the mailbox as a login is judged as an address.
+    logins = {
+        p: d.username for p, (d, box) in enumerate(zip(drafts, boxes, strict=True)) if d.username != box
+    }
+    senders = {p: draft.mailbox.sender_addresses for p, draft in enumerate(drafts) if draft.mailbox}
+    check_foreign(actor, logins, senders, domains, refusals)
     accounts = [_unsaved(draft, secret, actor) for draft, secret in zip(drafts, secrets, strict=True)]
     for position, (draft, account, secret) in enumerate(zip(drafts, accounts, secrets, strict=True)):
         check_role(actor, draft.role, refusals, position)
@@ -298,49 +305,33 @@ def check_simple_user(
         refusals.add(position, field, "name_is_not_address", message)
 
 
-def _check_foreign_names(
-    actor: Actor, drafts: Sequence[AccountSpec], domains: Mapping[str, Domain], refusals: Refusals
-) -> None:
-    """Neither login names nor sender addresses reach into domains of others, nor above the actor."""
-    boxes = [draft.mailbox.address if draft.mailbox else "" for draft in drafts]
-    logins = [
-        draft.username if draft.username != box else "" for draft, box in zip(drafts, boxes, strict=True)
-    ]
-    senders = [draft.mailbox.sender_addresses if draft.mailbox else () for draft in drafts]
-    used = chain(logins, chain.from_iterable(senders))
-    foreign = foreign_names(actor, {split_address(each)[1] for each in used if "@" in each})
-    above = addresses_above(actor, chain.from_iterable(senders))
-    for position, (login, addresses) in enumerate(zip(logins, senders, strict=True)):
-        check_login(actor, login, foreign, domains, refusals, position)
-        check_senders(addresses, foreign, above, refusals, position)
-
-
-def check_login(
+def check_foreign(
     actor: Actor,
-    login: str,
-    foreign: set[str],
+    logins: Mapping[int, str],
+    senders: Mapping[int, Sequence[str]],
     domains: Mapping[str, Domain],
     refusals: Refusals,
-    position: int,
 ) -> None:
-    """A login that looks like an address lies under a domain of the actor: others may want to add theirs one day."""
-    name = login.partition("@")[2]
-    if name in foreign:
-        refuse_foreign_name(refusals, position, "username", name)
-    elif name and not actor.is_super and name not in domains:
-        refuse_unknown_domain(refusals, position, "username", name)
+    """Neither logins nor sender addresses, by position, reach into domains of others, nor above the actor.
 
-
-def check_senders(
-    addresses: Sequence[str], foreign: set[str], above: set[str], refusals: Refusals, position: int
-) -> None:
-    """Neither names of others nor addresses above the actor."""
-    for name in sorted({split_address(address)[1] for address in addresses} & foreign):
-        refuse_foreign_name(refusals, position, "sender_addresses", name)
-    for address in addresses:
-        # Of a domain of others nobody learns which addresses exist.
-        if address in above and split_address(address)[1] not in foreign:
-            refuse_above(refusals, position, "sender_addresses", address)
+    A login that looks like an address lies under a domain of the actor: others may want to add theirs one day.
+    """
+    every = list(chain.from_iterable(senders.values()))
+    used = {split_address(each)[1] for each in chain(every, logins.values()) if "@" in each}
+    foreign, above = foreign_names(actor, used), addresses_above(actor, every)
+    for position, login in logins.items():
+        name = login.partition("@")[2]
+        if name in foreign:
+            refuse_foreign_name(refusals, position, "username", name)
+        elif name and not actor.is_super and name not in domains:
+            refuse_unknown_domain(refusals, position, "username", name)
+    for position, addresses in senders.items():
+        for name in sorted({split_address(address)[1] for address in addresses} & foreign):
+            refuse_foreign_name(refusals, position, "sender_addresses", name)
+        for address in addresses:
+            # Of a domain of others nobody learns which addresses exist.
+            if address in above and split_address(address)[1] not in foreign:
+                refuse_above(refusals, position, "sender_addresses", address)
 
 
 def check_role(actor: Actor, role: Role, refusals: Refusals, position: int) -> None:
@@ -545,9 +536,7 @@ def remove_accounts(actor: Actor, accounts: Mapping[int, Account]) -> None:
         record(account, versions=())
     Domain.administrators.through.objects.filter(user_id__in=accounts).delete()
     Revision.objects.filter(user__in=accounts).update(user=None)
-    # Nothing refers to them any more; Django's own delete() would load all of them and go by the hundred.
-    users = User.objects.filter(pk__in=accounts)
-    users._raw_delete(users.db)  # noqa: SLF001  the only way around it
+    delete_rows(User.objects.filter(pk__in=accounts))
 
 
 def pass_on(actor: Actor, accounts: Mapping[int, Account]) -> None:

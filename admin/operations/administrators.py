@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from admin import policies
 from admin.models import Account, Domain
 from admin.operations.ground import lock_domains, out_of_reach
-from core.addresses import AddressError, canonical_login_name
+from core.authentication import canonical_login
 from core.operation import operation, record
 from core.refusals import Refusals
 from core.roles import Role
@@ -72,7 +72,7 @@ def _checked(
 ) -> dict[int, tuple[Domain, Account]]:
     """Locked domains with accounts that the actor may act on, by position."""
     domains = {d.pk: d for d in lock_domains(actor, ids=[each.domain.pk for each in appointments]).values()}
-    names = [_canonical(each.username) for each in appointments]
+    names = [canonical_login(each.username) for each in appointments]
     found = Account.objects.visible_to(actor).filter(username__in=names)
     accounts = {account.username: account for account in found.select_for_update().order_by("pk")}
     beyond = out_of_reach(actor, (account.pk for account in accounts.values()))
@@ -89,13 +89,6 @@ def _checked(
         else:
             pairs[position] = (domains[appointment.domain.pk], account)
     return pairs
-
-
-def _canonical(username: str) -> str:
-    try:
-        return canonical_login_name(username)
-    except AddressError:
-        return ""
 
 
 def _present(wanted: dict[tuple[int, int], tuple[Domain, Account]]) -> dict[tuple[int, int], int]:

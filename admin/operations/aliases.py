@@ -20,15 +20,14 @@ from admin.operations.ground import (
     UNSET,
     Unset,
     addresses_above,
-    check_seen,
     duplicates,
     grammatical,
+    grammatical_list,
     lock_domains,
     refuse_above,
-    refuse_repeated,
+    refuse_repetitions,
     refuse_unknown_domain,
     utf8_local_parts,
-    within,
 )
 from admin.operations.saving import save_columns
 from core.addresses import (
@@ -38,6 +37,7 @@ from core.addresses import (
     without_extension,
 )
 from core.operation import operation, record
+from core.operations.seen import check_seen
 from core.refusals import Refusals
 
 if TYPE_CHECKING:
@@ -152,14 +152,9 @@ def canonical_recipients(
     """Recipients by position, without blanks and repetitions; an address in a domain alias becomes its target's."""
     utf8 = utf8_local_parts()
     canonical = {
-        position: [
-            address
-            for text in _bounded(texts, refusals, position)
-            if text.strip()
-            and (
-                address := grammatical(canonical_recipient, text, refusals, position, "recipients", utf8=utf8)
-            )
-        ]
+        position: grammatical_list(
+            canonical_recipient, texts, MAX_RECIPIENTS, refusals, position, "recipients", utf8=utf8
+        )
         for position, texts in batch.items()
     }
     names = {_domain_of(address) for addresses in canonical.values() for address in addresses}
@@ -173,10 +168,6 @@ def canonical_recipients(
         )
         for position, addresses in canonical.items()
     }
-
-
-def _bounded(texts: Sequence[str], refusals: Refusals, position: int) -> Sequence[str]:
-    return within(texts, MAX_RECIPIENTS, refusals, position, "recipients")
 
 
 def _domain_of(address: str) -> str:
@@ -413,7 +404,7 @@ def update_aliases(actor: Actor, /, changes: Sequence[AliasChange]) -> list[Alia
         present[row.alias_id][row.address] = row
     forwards = _mailboxes_at([alias.address for alias in stored.values()])
     above = addresses_above(actor, forwards)
-    _refuse_repetitions(changes, refusals)
+    refuse_repetitions([(change.alias.pk, change.alias.address) for change in changes], refusals)
     changed: dict[int, list[str]] = {}
     for position, change in enumerate(changes):
         alias = stored.get(change.alias.pk)
@@ -468,14 +459,6 @@ def update_aliases(actor: Actor, /, changes: Sequence[AliasChange]) -> list[Alia
 def update_alias(actor: Actor, /, alias: Alias, **values: Any) -> Alias:
     """One alias; *values* are the fields of :class:`AliasChange`."""
     return update_aliases(actor, [AliasChange(alias=alias, **values)])[0]
-
-
-def _refuse_repetitions(changes: Sequence[AliasChange], refusals: Refusals) -> None:
-    asked: set[int] = set()
-    for position, change in enumerate(changes):
-        if change.alias.pk in asked:
-            refuse_repeated(refusals, position, change.alias.address)
-        asked.add(change.alias.pk)
 
 
 def _set_plain_fields(alias: Alias, change: AliasChange) -> list[str]:

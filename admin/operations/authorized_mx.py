@@ -6,6 +6,7 @@ The DNS is slow and others decide how slow: ask before the transaction begins, r
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.utils.translation import gettext as _
@@ -49,7 +50,7 @@ def unauthorized(
     if actor.is_super or not (actor.user.is_active and policies.may_manage_domains(actor)) or not _is_on():
         return {}
     ours = networks(get_global_parameter("valid_mxs", "admin"))
-    found = (resolver or dns.resolver()).mail_hosts(_canonical(names))
+    found = (resolver or dns.resolver()).mail_hosts(sorted(canonical_names(names)))
     objections = ((name, _objection(name, mail, ours)) for name, mail in found.items())
     return {name: objection for name, objection in objections if objection is not None}
 
@@ -61,14 +62,13 @@ def _is_on() -> bool:
     )
 
 
-def _canonical(names: Iterable[str]) -> list[str]:
-    canonical = {}
+def canonical_names(names: Iterable[str]) -> set[str]:
+    """Domain names as they are stored, without those that the grammar refuses."""
+    canonical = set()
     for name in names:
-        try:
-            canonical[canonical_domain(name)] = True
-        except AddressError:
-            continue
-    return list(canonical)
+        with suppress(AddressError):
+            canonical.add(canonical_domain(name))
+    return canonical
 
 
 def _objection(name: str, mail: MailHosts, ours: Sequence[IPNetwork]) -> Objection | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
@@ -33,25 +32,25 @@ from admin.operations.accounts import (
     super_admins_without,
 )
 from admin.operations.aliases import remove_aliases
-from admin.operations.authorized_mx import Objection, unauthorized
+from admin.operations.authorized_mx import Objection, canonical_names, unauthorized
 from admin.operations.ground import (
     UNSET,
     Unset,
     check_quota,
-    check_seen,
     duplicates,
     grammatical,
     grammatical_list,
     lock_domains,
     out_of_reach,
-    refuse_repeated,
+    refuse_repetitions,
     refuse_unknown_domain,
 )
 from admin.operations.renaming import carry_domain_name, logins_taken_under, people_under, too_long_under
-from admin.operations.saving import save_columns
+from admin.operations.saving import delete_rows, save_columns
 from admin.reserved_names import is_reserved
-from core.addresses import AddressError, canonical_domain, display_domain, split_address
+from core.addresses import canonical_domain, display_domain, split_address
 from core.operation import operation, record
+from core.operations.seen import check_seen
 from core.refusals import Refusals
 from core.roles import Role
 from parameters.tools import get_global_parameter
@@ -368,10 +367,7 @@ def update_domains(actor: Actor, /, changes: Sequence[DomainChange]) -> list[Dom
 
 def _unknown(asked: Iterable[str]) -> list[str]:
     """Names that are not here yet, in canonical form; the grammar has its say later."""
-    names = set()
-    for text in asked:
-        with suppress(AddressError):
-            names.add(canonical_domain(text))
+    names = canonical_names(asked)
     known = DomainName.objects.filter(name__in=names).values_list("name", flat=True) if names else ()
     return sorted(names.difference(known))
 
@@ -387,17 +383,15 @@ def _update_domains(
         present[alias.target_id][alias.name] = alias
     drafts = []
     new_names: list[tuple[str, ...]] = []
-    asked: set[int] = set()
+    repeated = refuse_repetitions([(c.domain.pk, display_domain(c.domain.name)) for c in changes], refusals)
     for position, change in enumerate(changes):
         new_names.append(())
         if change.domain.pk not in locked:
             refusals.add(position, "", "gone", _("This domain does not exist any more."))
             continue
-        domain = locked[change.domain.pk]
-        if domain.pk in asked:
-            refuse_repeated(refusals, position, display_domain(domain.name))
+        if position in repeated:
             continue
-        asked.add(domain.pk)
+        domain = locked[change.domain.pk]
         draft = _draft_change(change, domain, present[domain.pk], position, refusals)
         drafts.append(draft)
         new_names[position] = (draft.claimed, *(name for name in draft.new_aliases if name != draft.old_name))
@@ -564,8 +558,7 @@ def delete_domains(actor: Actor, /, domains: Sequence[Domain], *, keep_directori
     for domain in locked.values():
         record(domain, versions=())
     Domain.administrators.through.objects.filter(domain__in=ids).delete()
-    remaining = Domain.objects.filter(pk__in=ids)
-    remaining._raw_delete(remaining.db)  # noqa: SLF001  as for accounts: nothing refers to them any more
+    delete_rows(Domain.objects.filter(pk__in=ids))
     publication.publish(keys, gone=_addresses_under(keys.names, keys))
 
 

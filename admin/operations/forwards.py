@@ -13,7 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from admin import publication
+from admin import policies, publication
 from admin.models import Alias, AliasRecipient, Mailbox
 from admin.operations.aliases import (
     LocalAddresses,
@@ -23,11 +23,11 @@ from admin.operations.aliases import (
     remove_aliases,
     save_recipients,
 )
-from admin.operations.ground import check_seen, lock_domains
+from admin.operations.ground import lock_domains
 from core.addresses import split_address, without_extension
 from core.models import Log
 from core.operation import operation, record
-from core.policies import may_change_oneself
+from core.operations.seen import check_seen
 from core.presentation import unicode_domain
 from core.refusals import WHOLE_OBJECT, Refusal, Refusals
 
@@ -35,12 +35,7 @@ if TYPE_CHECKING:
     from core.actor import Actor
 
 
-def may_set_own_forward(actor: Actor, /, *_values: object) -> bool:
-    """Whoever has a mailbox (an account's e-mail address is that of its mailbox, and blank without one)."""
-    return bool(actor.user.email) and may_change_oneself(actor)
-
-
-@operation("forward.update", allow=may_set_own_forward)
+@operation("forward.update", allow=policies.may_set_own_forward)
 def set_own_forward(
     actor: Actor, /, *, recipients: Sequence[str], keep_copy: bool, seen: int | None = None
 ) -> Alias | None:
@@ -108,7 +103,7 @@ def _others(address: str, given: Sequence[str], refusals: Refusals, *, keep_copy
     return others
 
 
-@operation("alias.create", allow=may_set_own_forward)
+@operation("alias.create", allow=policies.may_set_own_forward)
 def _begin(_actor: Actor, /, address: str, recipients: Sequence[str], local: LocalAddresses) -> Alias:
     mailbox = Mailbox.objects.get(pk=local.mailboxes[address])
     alias = Alias.objects.create(address=address, domain_id=mailbox.domain_id)
@@ -118,7 +113,7 @@ def _begin(_actor: Actor, /, address: str, recipients: Sequence[str], local: Loc
     return alias
 
 
-@operation("alias.update", allow=may_set_own_forward)
+@operation("alias.update", allow=policies.may_set_own_forward)
 def _change(_actor: Actor, /, alias: Alias, recipients: Sequence[str], local: LocalAddresses) -> Alias:
     present = dict(alias.recipients.values_list("address", "pk"))
     gone = [pk for address, pk in present.items() if address not in recipients]
@@ -133,6 +128,6 @@ def _change(_actor: Actor, /, alias: Alias, recipients: Sequence[str], local: Lo
     return alias
 
 
-@operation("alias.delete", allow=may_set_own_forward)
+@operation("alias.delete", allow=policies.may_set_own_forward)
 def _end(_actor: Actor, /, alias: Alias) -> None:
     publication.publish(remove_aliases([alias.pk]))

@@ -13,7 +13,6 @@ from django.utils.translation import gettext_lazy as _
 from admin.models import Account, Domain, DomainName
 from admin.models.domain import MAX_QUOTA_MB
 from core.addresses import AddressError, without_extension
-from core.operations.seen import check_seen as check_seen  # noqa: PLC0414  shared by the operations of this app
 
 if TYPE_CHECKING:
     from core.actor import Actor
@@ -77,10 +76,17 @@ def addresses_above(actor: Actor, addresses: Iterable[str]) -> set[str]:
     return {address for address, box in plain.items() if address in found or box in found}
 
 
-def refuse_repeated(refusals: Refusals, position: int, name: str) -> None:
-    """One thing is changed once in a batch."""
-    message = _("“%(name)s” is asked for more than once.")
-    refusals.add(position, "", "repeated", message % {"name": name})
+def refuse_repetitions(asked: Iterable[tuple[int, str]], refusals: Refusals) -> set[int]:
+    """One thing is changed once in a batch. *asked*: id and name at each position; returns the positions refused."""
+    seen: set[int] = set()
+    repeated: set[int] = set()
+    for position, (pk, name) in enumerate(asked):
+        if pk in seen:
+            message = _("“%(name)s” is asked for more than once.")
+            refusals.add(position, "", "repeated", message % {"name": name})
+            repeated.add(position)
+        seen.add(pk)
+    return repeated
 
 
 def refuse_above(refusals: Refusals, position: int, field: str, address: str) -> None:

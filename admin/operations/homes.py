@@ -16,6 +16,7 @@ from django.db.models import QuerySet, Value
 from django.db.models.functions import Concat
 
 from admin.models import Mailbox, MailboxOperation
+from admin.operations.saving import save_columns
 from admin.publication import documented_home, home_of
 from core.addresses import split_address
 from parameters.tools import get_global_parameter
@@ -119,7 +120,7 @@ def settle_domain(domain: Domain, old: str, new: str) -> None:
     before = [move.mailbox.home for move in moves]
     settle_moves(moves)
     altered = [move.mailbox for move, home in zip(moves, before, strict=True) if move.mailbox.home != home]
-    Mailbox.objects.bulk_update(altered, ["home"])
+    save_columns(altered, ["home"])
 
 
 def _documented(move: Move) -> str:

@@ -65,9 +65,8 @@ def carry_domain_name(domain: Domain, old: str, new: str) -> publication.Keys:
     _logins_under(old).update(username=_moved("username", old, new))
     moved = _moved("username", old, new)
     login = Case(When(username=F("email"), then=moved), default=F("username"), output_field=CharField())
-    people.update(
-        username=login, email=_moved("email", old, new)
-    )  # in this order: MariaDB reads what it has set
+    # In this order: MariaDB reads what it has set.
+    people.update(username=login, email=_moved("email", old, new))
     Alias.objects.filter(domain=domain).update(address=_moved("address", old, new))
     recipients = AliasRecipient.objects.filter(address__endswith=f"@{old}")
     waiting = recipients.filter(mailbox__isnull=True, target_alias__isnull=True)
@@ -133,7 +132,7 @@ def carry_addresses(moves: Sequence[Move], domains: Mapping[str, Domain]) -> Non
     senders = list(SenderAddress.objects.filter(address__in=[*new_of, *new_of.values()]))
     present = {(sender.mailbox_id, sender.address) for sender in senders}
     old = [sender for sender in senders if sender.address in new_of]
-    twice = [sender.pk for sender in old if (sender.mailbox_id, new_of[sender.address]) in present]
+    twice = {sender.pk for sender in old if (sender.mailbox_id, new_of[sender.address]) in present}
     SenderAddress.objects.filter(pk__in=twice).delete()
     kept = [sender for sender in old if sender.pk not in twice]
     for sender in kept:
@@ -144,8 +143,7 @@ def carry_addresses(moves: Sequence[Move], domains: Mapping[str, Domain]) -> Non
 
 def _carry_usage(new_of: Mapping[str, str]) -> None:
     """Usage rows keep their numbers: the key changes in place."""
-    Quota.objects.filter(
-        username__in=list(new_of.values())
-    ).delete()  # of somebody who had the address long ago
+    # Of somebody who had the address long ago.
+    Quota.objects.filter(username__in=list(new_of.values())).delete()
     renamed = Case(*(When(username=old, then=Value(new)) for old, new in new_of.items()))
     Quota.objects.filter(username__in=list(new_of)).update(username=renamed)

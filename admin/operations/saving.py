@@ -1,11 +1,11 @@
-"""Writing columns of many rows. ``bulk_update`` spells out a CASE for every row and column: seconds for thousands."""
+"""Writing and deleting many rows, where Django's own ways take seconds for thousands."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
 from admin.publication import chunks
 
@@ -15,7 +15,10 @@ _CASES = 500
 
 
 def save_columns(rows: Sequence[M], columns: Collection[str]) -> None:
-    """Write *columns* of stored *rows*: what is the same everywhere in one plain UPDATE, the rest row by row."""
+    """Write *columns* of stored *rows*: what is the same everywhere in one plain UPDATE, the rest row by row.
+
+    ``bulk_update`` alone spells out a CASE for every row and column.
+    """
     if not rows or not columns:
         return
     manager = type(rows[0])._base_manager
@@ -26,3 +29,8 @@ def save_columns(rows: Sequence[M], columns: Collection[str]) -> None:
             manager.filter(pk__in=some).update(**same)
     if different := [column for column in columns if column not in same]:
         manager.bulk_update(rows, different, batch_size=_CASES)
+
+
+def delete_rows(rows: QuerySet[Any, Any]) -> None:
+    """Delete *rows*, to which nothing refers any more, in one statement; ``delete()`` goes by the hundred."""
+    rows._raw_delete(rows.db)  # noqa: SLF001  the only way around it

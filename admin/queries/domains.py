@@ -178,9 +178,7 @@ def _rows(domains: Sequence[Domain]) -> list[DomainRow]:
 
 
 def _facts(actor: Actor, domains: int) -> str:
-    mailboxes = Mailbox.objects.filter(domain__in=Domain.objects.visible_to(actor)).count()
-    if actor.is_super:
-        mailboxes = Mailbox.objects.count()
+    mailboxes = Mailbox.objects.visible_to(actor).count()
     shown = {"number": number_format(domains, use_l10n=True, force_grouping=True)}
     words = ngettext("%(number)s domain", "%(number)s domains", domains) % shown
     shown = {"number": number_format(mailboxes, use_l10n=True, force_grouping=True)}

@@ -64,17 +64,11 @@ def quota_list(actor: Actor, given: Mapping[str, str]) -> Listing[QuotaRow]:
     """One page of the mailboxes that *actor* sees. *given*: q, domain, status, usage, sort, page."""
     query = search_text(given.get("q", ""))
     filters = _filters(actor, given)
-    found = _filtered(_of_visible_accounts(actor), {one.name: one.value for one in filters}, query)
+    found = _filtered(Mailbox.objects.visible_to(actor), {one.name: one.value for one in filters}, query)
     sort, order = chosen_order(given.get("sort", ""), _SORTS, "address")
     page = page_at(given.get("page", ""), found.count())
     ids = rows_on(page, _sortable(found, order).values_list("pk", flat=True), order)
     return Listing(_rows(actor, ids), page, query, filters, sort, lambda: _facts(page.total))
-
-
-def _of_visible_accounts(actor: Actor) -> QuerySet[Mailbox]:
-    """Without those of accounts of higher rank in one's own domains."""
-    found = Mailbox.objects.visible_to(actor)
-    return found if actor.is_super else found.filter(user__role__in=actor.role.up_to_here())
 
 
 def _filters(actor: Actor, given: Mapping[str, str]) -> list[Filter]:
@@ -123,25 +117,24 @@ def _rows(actor: Actor, ids: Sequence[int]) -> list[QuotaRow]:
     visible = Account.objects.visible_to(actor).filter(pk__in=people)
     accounts = {account.pk: account for account in marked_by_reach(actor, visible)}
     return [
-        _row(actor, rows[pk], accounts.get(rows[pk].user_id))
+        _row(actor, rows[pk], accounts[rows[pk].user_id])
         for pk in ids
-        if pk in rows  # deleted meanwhile
+        if pk in rows and rows[pk].user_id in accounts  # nothing changed meanwhile
     ]
 
 
-def _row(actor: Actor, mailbox: Mailbox, account: Account | None) -> QuotaRow:
+def _row(actor: Actor, mailbox: Mailbox, account: Account) -> QuotaRow:
     used: int = getattr(mailbox, "used", 0)
-    may_edit = account is not None and may_edit_marked(actor, account)
     args = [mailbox.user_id]
     return QuotaRow(
         address=mailbox.user.email,
-        name=account.full_name if account else "",
+        name=account.full_name,
         enabled=mailbox.user.is_active,
         used_bytes=used,
         quota=mailbox.quota,
         percent=used * 100 // (mailbox.quota * MIB) if mailbox.quota else None,
-        url=reverse("admin:account_detail", args=args) if account else "",
-        update_url=reverse("admin:account_update", args=args) if may_edit else "",
+        url=reverse("admin:account_detail", args=args),
+        update_url=reverse("admin:account_update", args=args) if may_edit_marked(actor, account) else "",
     )
 
 

@@ -182,8 +182,9 @@ def _domains(actor: Actor, wanted: _Wanted) -> list[Hit]:
 def _accounts(actor: Actor, wanted: _Wanted, domains: list[int]) -> dict[str, Hit]:
     """By login name and by the address of the mailbox, which an administrator may have besides."""
     if actor.is_super:
-        by_name = wanted.first(Account.objects.all(), "username", wanted.of_addresses)
-        by_address = wanted.first(Account.objects.all(), "email", wanted.of_addresses)
+        everybody = Account.objects.visible_to(actor)
+        by_name = wanted.first(everybody, "username", wanted.of_addresses)
+        by_address = wanted.first(everybody, "email", wanted.of_addresses)
         pairs = _both(by_name, by_address)
     else:
         pairs = _within_scope(actor, wanted, domains)
@@ -223,8 +224,7 @@ def _both(by_name: Iterable[Account], by_address: Iterable[Account]) -> list[tup
 
 
 def _aliases(actor: Actor, wanted: _Wanted, domains: list[int]) -> dict[str, Hit]:
-    visible = Alias.objects.all() if actor.is_super else Alias.objects.filter(domain__in=domains)
-    found = wanted.first(visible, "address", wanted.of_addresses)
+    found = wanted.first(Alias.objects.visible_to(actor, domains), "address", wanted.of_addresses)
     return {
         alias.address: Hit(
             unicode_domain(alias.address),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from core.actor import Actor
 
 _OFFERED: Final = 10
-_ADMINISTERING: Final = [role for role in Role if role.administers and role is not Role.SUPER_ADMIN]
+_ADMINISTERING: Final = [role for role in Role if role.administers]
 
 
 def suggested_domains(actor: Actor, typed: str) -> list[str]:

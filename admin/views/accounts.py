@@ -14,9 +14,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from admin import policies
 from admin.forms.accounts import AccountCreateForm, AccountUpdateForm, account_values
 from admin.forms.controls import MENU_LIMIT, wished_address
-from admin.forms.deletion import DeletionForm, handles_directories
+from admin.forms.deletion import DeletionForm
 from admin.models import Account
 from admin.operations import create_account, delete_accounts, update_account
+from admin.operations.homes import panel_moves_directories
 from admin.queries import consequences
 from admin.queries.accounts import (
     account_facts,
@@ -142,7 +143,7 @@ def _within_reach(request: AuthedRequest, pk: int) -> Account:
 
 
 def _has_directory(account: Account) -> bool:
-    return handles_directories() and mailbox_of(account) is not None
+    return panel_moves_directories() and mailbox_of(account) is not None
 
 
 def _update_form(request: AuthedRequest, pk: int) -> tuple[Account, AccountUpdateForm]:

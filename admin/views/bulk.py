@@ -29,8 +29,8 @@ from admin.forms.bulk import (
     sealed,
     ticked,
 )
-from admin.forms.deletion import handles_directories
 from admin.operations.bulk import BulkPlan, BulkReport, change_domains, change_identities
+from admin.operations.homes import panel_moves_directories
 from admin.queries.bulk import Preview, in_words, matching_domains, matching_identities, preview, reported
 from admin.views.access import only
 from core.middleware import AuthedRequest
@@ -149,7 +149,7 @@ def _confirmation(ids: Ids, change: BulkChange, **kwargs: Any) -> BulkForm:
     return BulkForm(
         number=number_of(ids),
         verb=change.verb,
-        has_directories=deletes_mailboxes and handles_directories(),
+        has_directories=deletes_mailboxes and panel_moves_directories(),
         **kwargs,
     )
 

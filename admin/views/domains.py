@@ -11,7 +11,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from admin import policies
-from admin.forms.deletion import DeletionForm, handles_directories
+from admin.forms.deletion import DeletionForm
 from admin.forms.domains import AdministratorForm, DomainCreateForm, DomainUpdateForm, domain_values
 from admin.models import Account, Domain
 from admin.operations import (
@@ -22,6 +22,7 @@ from admin.operations import (
     set_up_domains,
     update_domain,
 )
+from admin.operations.homes import panel_moves_directories
 from admin.queries import consequences
 from admin.queries.domains import domain_list as list_domains
 from admin.queries.domains import domain_page
@@ -119,7 +120,7 @@ def domain_update(request: AuthedRequest, pk: int) -> HttpResponse:
 def domain_delete(request: AuthedRequest, pk: int) -> HttpResponse:
     """Say what a deletion takes with it, and delete when the name was typed."""
     domain = _visible(request, pk)
-    has_directories = handles_directories() and domain.mailboxes.exists()
+    has_directories = panel_moves_directories() and domain.mailboxes.exists()
     form = DeletionForm(posted(request), name=domain.name, has_directories=has_directories)
     if form.is_valid():
         try:

@@ -8,8 +8,9 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from admin import policies
 from admin.forms.forwards import ForwardForm, forward_values
-from admin.operations.forwards import may_set_own_forward, set_own_forward
+from admin.operations.forwards import set_own_forward
 from admin.queries.forwards import OwnForward, own_forward
 from admin.views.access import only
 from admin.views.answers import answer_form, posted, refuse_edit, tell_what_was_kept
@@ -17,7 +18,7 @@ from core.middleware import AuthedRequest
 from core.refusals import Refusal
 
 
-@only(may_set_own_forward)
+@only(policies.may_set_own_forward)
 @require_http_methods(["GET", "HEAD", "POST"])
 def user_forward(request: AuthedRequest) -> HttpResponse:
     """Show and accept the form "Forward"."""

@@ -64,7 +64,7 @@ GRANTS: dict[Role, set[Role]] = {
     DOMAIN: {SIMPLE},
     SIMPLE: set(),
 }
-OTHER = {"roles_to_give"}
+OTHER = {"roles_to_give", "may_set_own_forward"}
 MODULES: Sequence[ModuleType] = (policies, parameter_policies)
 
 
@@ -103,3 +103,11 @@ def test_a_policy_about_an_account(name: str, own: Role, other: Role) -> None:
 def test_nobody_gives_a_role_above_his_own(role: Role) -> None:
     assert set(policies.roles_to_give(actor(role))) == GRANTS[role]
     assert all(given.rank <= role.rank for given in policies.roles_to_give(actor(role)))
+
+
+@pytest.mark.parametrize("role", EVERYBODY)
+def test_whoever_has_a_mailbox_sets_its_forward(role: Role) -> None:
+    without, having = actor(role), actor(role)
+    having.user.email = "actor@example.org"
+    assert policies.may_set_own_forward(having, "some", "values")
+    assert not policies.may_set_own_forward(without)
