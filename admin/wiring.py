@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from admin import checks, policies, publication  # noqa: F401  importing the checks registers them
 from admin.models import Alias, Domain, DomainAlias, Mailbox
+from admin.operations.allowances import tell_how_to_count
 from admin.parameters_form import AdministrationParametersForm
 from admin.recovery import secondary_address_is_trusted
 from core import landing, navigation
@@ -19,6 +20,7 @@ def wire() -> None:
         reversion.register(model, exclude=("administrators",) if model is Domain else ())
     tools.registry.add("global", AdministrationParametersForm, _("Administration"))
     passwords.on_new_hash(_publish_hash)
+    tell_how_to_count()
     resets.trust_by(secondary_address_is_trusted)
     landing.add(policies.may_see_domains, "admin:domain_list")
     landing.add(lambda _actor: True, "admin:my_mailbox")

@@ -233,6 +233,7 @@ class Section:
     key: str
     label: str | Promise
     fields: tuple[str, ...]
+    text: str | Promise = ""
 
 
 @dataclass(frozen=True)
@@ -242,6 +243,7 @@ class BoundSection:
     key: str
     label: str | Promise
     fields: tuple[BoundField, ...]
+    text: str | Promise = ""
 
     @property
     def is_refused(self) -> bool:
@@ -290,7 +292,7 @@ class PanelForm(forms.Form):
         for section in self.sections or (Section("", "", ()),):
             own = tuple(self[name] for name in section.fields if name in self.fields)
             if fields := own if found else (*own, *others):
-                found.append(BoundSection(section.key, section.label, fields))
+                found.append(BoundSection(section.key, section.label, fields, section.text))
         return found
 
     def more_groups(self) -> list[BoundGroup]:

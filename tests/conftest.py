@@ -8,7 +8,9 @@ import pytest
 
 from core import background
 from parameters import tools
-from tests.cast import Cast, assemble
+from tests.cast import Cast, Template, assemble
+
+_template = Template()
 
 
 @pytest.fixture(autouse=True)
@@ -29,4 +31,4 @@ def _background_work_ends() -> Iterator[None]:
 @pytest.fixture
 def cast(db: None) -> Cast:  # noqa: ARG001  opens the database
     """Everybody, in a database of his own."""
-    return assemble()
+    return _template.cast(assemble)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from admin.forms.controls import QuotaField, WordListField, address_field, names_field
+from admin.forms import resources
+from admin.forms.controls import QuotaField, UseAwareForm, WordListField, address_field, names_field
 from admin.models import Account, Mailbox
 from admin.operations import MailboxSpec
-from core.editing import EditForm
 from core.form_rendering import (
     VERBATIM,
     FieldGroup,
@@ -25,6 +25,9 @@ from core.form_rendering import (
 )
 from core.presentation import unicode_domain
 from core.roles import Role
+
+if TYPE_CHECKING:
+    from admin.queries.resources import Allotment
 
 _ADMINISTERING: Final = " ".join(role.value for role in Role if role.administers)
 _WITHOUT_MAILBOX: Final = " ".join(role.value for role in Role if role is not Role.SIMPLE_USER)
@@ -42,13 +45,14 @@ _PROFILE: Final = (
 class _AccountForm(PanelForm):
     """What creation and change have in common. Fields that the actor may not set are taken out."""
 
-    halves: ClassVar[frozenset[str]] = frozenset({"first_name", "last_name"})
+    halves: ClassVar[frozenset[str]] = frozenset({"first_name", "last_name"}) | resources.HALVES
     shown_when: ClassVar[Mapping[str, str]] = {
         "username": f"role={_WITHOUT_MAILBOX}",
         "administers": f"role={_ADMINISTERING}",
         "master_user": f"role={Role.SUPER_ADMIN.value}",
         "password": "password_mode=type",
         "quota": "quota_mode=own",
+        **resources.SHOWN_WHEN,
     }
     more: ClassVar[tuple[FieldGroup, ...]] = (
         FieldGroup(_("Administers"), "globe2", ("administers",)),
@@ -125,8 +129,16 @@ class _AccountForm(PanelForm):
         widget=forms.TextInput({"type": "tel", "autocomplete": "off"}),
     )
 
-    def __init__(self, *args: Any, roles: Sequence[Role], domains: Sequence[str], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        roles: Sequence[Role],
+        domains: Sequence[str],
+        allotments: Sequence[Allotment] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        resources.add_limits(self, allotments)
         self.fields["administers"] = names_field(
             domains,
             map(unicode_domain, domains),
@@ -149,12 +161,15 @@ class _AccountForm(PanelForm):
     def clean(self) -> dict[str, Any]:
         """A field that the other choices rule out does not count, whatever stands in it."""
         given = self.cleaned_data
+        ruled_out = set()
         for name, rule in self.shown_when.items():
             other, _equals, values = rule.partition("=")
             counts = not values or self._chosen(other) in values.split()
             if name in self.fields and not counts:
                 self.errors.pop(name, None)
                 given[name] = None
+                ruled_out.add(name)
+        resources.refuse_blanks(self, ruled_out)
         if "quota" in self.fields and given.get("quota_mode") == "own" and given.get("quota", 0) is None:
             message = _("Enter the quota of this mailbox; 0 means no limit.")
             self.add_error("quota", forms.ValidationError(message, code="required"))
@@ -162,6 +177,11 @@ class _AccountForm(PanelForm):
 
     def _chosen(self, name: str) -> str:
         return str(self.cleaned_data.get(name) or "")
+
+    @property
+    def _beside_quota(self) -> dict[str, str]:
+        """Who lets the mailbox follow its domain typed no quota."""
+        return {} if self._chosen("quota_mode") == "own" else {"quota": "quota_mode"}
 
     def _profile(self, names: Iterable[str]) -> dict[str, Any]:
         """What the operation takes of the plain fields; a switch that is ruled out is off."""
@@ -199,6 +219,7 @@ class AccountCreateForm(_AccountForm):
             ),
         ),
         Section("mail", _("Mail"), ("quota_mode", "quota", "aliases", "sender_addresses")),
+        resources.OF_NEW_ACCOUNT,
     )
 
     address = forms.Field()
@@ -228,10 +249,8 @@ class AccountCreateForm(_AccountForm):
     @property
     def beside(self) -> dict[str, str]:
         """An address that is also the user name: what is wrong with the name stands beside the address."""
-        values = self.values()
-        return (
-            {} if values["mailbox"] is None or self.cleaned_data.get("username") else {"username": "address"}
-        )
+        own_name = self.values()["mailbox"] is None or self.cleaned_data.get("username")
+        return self._beside_quota | ({} if own_name else {"username": "address"})
 
     def values(self) -> dict[str, Any]:
         """What the operation takes."""
@@ -247,14 +266,19 @@ class AccountCreateForm(_AccountForm):
             "mailbox": mailbox if address else None,
             "aliases": tuple(given["aliases"]),
             "administers": tuple(given.get("administers") or ()),
+            "limits": resources.given_limits(self, self.fields) or None,
         }
 
 
-class AccountUpdateForm(EditForm, _AccountForm):
+class AccountUpdateForm(UseAwareForm, _AccountForm):
     """What can be changed of an account; *mailbox* is None when it has none, *own* when it is the actor's."""
 
     together: ClassVar[Mapping[str, str]] = {"quota": "quota_mode"}
-    logged_as: ClassVar[Mapping[str, str]] = {"address": "email", "quota_mode": "quota"}
+    logged_as: ClassVar[Mapping[str, str]] = {
+        "address": "email",
+        "quota_mode": "quota",
+        **dict.fromkeys(resources.FIELDS.values(), "limits"),
+    }
     shown_when: ClassVar[Mapping[str, str]] = {**_AccountForm.shown_when, "keep_old_address": "address!="}
     sections: ClassVar[tuple[Section, ...]] = (
         Section(
@@ -271,7 +295,10 @@ class AccountUpdateForm(EditForm, _AccountForm):
                 "master_user",
             ),
         ),
-        Section("mail", _("Mail"), ("address", "keep_old_address", "quota_mode", "quota")),
+        Section(
+            "mail", _("Mail"), ("address", "keep_old_address", "quota_mode", "quota", "confirm_below_usage")
+        ),
+        resources.OF_ACCOUNT,
     )
     more: ClassVar[tuple[FieldGroup, ...]] = (
         FieldGroup(_("Aliases and sender addresses"), "at", ("aliases", "sender_addresses")),
@@ -341,7 +368,8 @@ class AccountUpdateForm(EditForm, _AccountForm):
     @property
     def beside(self) -> dict[str, str]:
         """A user name that follows the address: what is wrong with it stands beside the address."""
-        return {} if self.changes("username") else {"username": "address"}
+        name = {} if self.changes("username") else {"username": "address"}
+        return name | self._beside_quota
 
     @property
     def wants_random_password(self) -> bool:
@@ -358,9 +386,11 @@ class AccountUpdateForm(EditForm, _AccountForm):
                 values[name] = tuple(given[name])
         if self.changes("quota", "quota_mode"):
             values["quota"] = given["quota"]
+        if limits := resources.given_limits(self, filter(self.changes, resources.FIELDS.values())):
+            values["limits"] = limits
         if self._chosen("password_mode") == "type":
             values["password"] = given["password"] or ""
-        return values | self._names(values)
+        return values | self.confirmed | self._names(values)
 
     def _names(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """What goes with another role or address."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -166,13 +166,28 @@ class BulkForm(forms.Form):
         required=False,
         help_text=_("The mail stays on disk where it is; otherwise it goes to the trash."),
     )
+    # Shown where the preview says that it matters.
+    confirm_below_usage = forms.BooleanField(
+        label=_("Set it for mailboxes that use more, too"),
+        required=False,
+        help_text=_(
+            "Nothing is deleted, but further mail to them is refused until there is room again. "
+            "Not ticked: they are left as they are."
+        ),
+    )
     confirmation = forms.CharField(label=_("Confirmation"), required=False)
 
     def __init__(self, *args: Any, number: int, verb: Verb, has_directories: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.words = deletion_words(number)
-        dropped: Sequence[str] = () if has_directories else ("keep_directories",)
-        for name in dropped if verb is Verb.DELETE else ("keep_directories", "confirmation"):
+        dropped = {"keep_directories", "confirmation", "confirm_below_usage"}
+        if verb is Verb.DELETE:
+            dropped = (
+                {"confirm_below_usage"} if has_directories else {"confirm_below_usage", "keep_directories"}
+            )
+        elif verb is Verb.QUOTA:
+            dropped.remove("confirm_below_usage")
+        for name in dropped:
             del self.fields[name]
 
     def clean_confirmation(self) -> str:

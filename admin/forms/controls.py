@@ -12,6 +12,7 @@ from django.urls import reverse_lazy
 from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
+from core.editing import EditForm
 from core.form_rendering import VERBATIM, AddressField, ValueListField, ValueListWidget
 
 # From so many domains on, an address is typed as a whole: a menu of a thousand names helps nobody.
@@ -20,6 +21,7 @@ MENU_LIMIT: Final = 200
 _MB_PER_UNIT: Final = {"": 1, "M": 1, "G": 1024, "T": 1024 * 1024}
 # The French write octets; "i" is the pedant's; the sign and the size are judged by the operation.
 _QUOTA: Final = re.compile(r"(-?[0-9]{1,15})(?:[.,]([0-9]{1,3}))?\s*(?:([MGT])(?:I?[BO])?)?", re.IGNORECASE)
+_QUESTION: Final = "confirm_below_usage"
 _SEPARATORS: Final = re.compile(r"[\s,;]+")
 
 
@@ -70,6 +72,37 @@ def megabytes(text: str, message: Any) -> int:
     if amount and not rounded:
         raise refused  # less than a megabyte must not become "no limit"
     return rounded
+
+
+class UseAwareForm(EditForm):
+    """A form with a quota that is refused when more is used already: then, and only then, it asks back."""
+
+    confirm_below_usage = forms.BooleanField(
+        label=_("Set it anyway"),
+        required=False,
+        help_text=_("Nothing is deleted, but further mail is refused until there is room again."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._question = self.fields.pop(_QUESTION)
+        if self._question.widget.value_from_datadict(self.data, self.files, self.add_prefix(_QUESTION)):
+            self._ask()
+
+    def _ask(self) -> None:
+        self.fields[_QUESTION] = self._question
+        self.order_fields(self.field_order)
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        """Ask where the answer would help."""
+        if getattr(error, "code", "") == "below_usage":
+            self._ask()
+        super().add_error(field, error)
+
+    @property
+    def confirmed(self) -> dict[str, bool]:
+        """What the operation takes of the answer."""
+        return {_QUESTION: True} if self.cleaned_data.get(_QUESTION) else {}
 
 
 def quota_text(size: int) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django import forms
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
-from admin.forms.controls import QuotaField, WordListField
+from admin.forms import resources
+from admin.forms.controls import QuotaField, UseAwareForm, WordListField
 from admin.models import Domain
 from admin.operations import DomainSetup, DomainSpec, FirstAdministrator
-from core.editing import EditForm
 from core.form_rendering import (
     VERBATIM,
     FieldGroup,
@@ -23,7 +23,10 @@ from core.form_rendering import (
     Switch,
     ValueListWidget,
 )
-from core.presentation import unicode_domain
+from core.presentation import MIB, size_text, unicode_domain
+
+if TYPE_CHECKING:
+    from admin.queries.resources import Allotment
 
 _QUOTA_HELP: Final = _("For example 500 MB or 20 GB; a number alone means MB. Blank or 0: no limit.")
 
@@ -31,7 +34,7 @@ _QUOTA_HELP: Final = _("For example 500 MB or 20 GB; a number alone means MB. Bl
 class _DomainForm(PanelForm):
     """What creation and change have in common."""
 
-    halves: ClassVar[frozenset[str]] = frozenset({"quota", "default_mailbox_quota"})
+    halves: ClassVar[frozenset[str]] = frozenset({"quota", "default_mailbox_quota"}) | resources.HALVES
     more: ClassVar[tuple[FieldGroup, ...]] = (
         FieldGroup(_("Domain aliases"), "signpost-split", ("aliases",)),
     )
@@ -63,9 +66,19 @@ class _DomainForm(PanelForm):
         help_text=_("Further names of the domain: anybody@alias is anybody@domain."),
     )
 
+    def __init__(self, *args: Any, allotments: Sequence[Allotment] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        resources.add_limits(self, allotments)
+
+    def clean(self) -> dict[str, Any]:
+        """A limit is a number."""
+        resources.refuse_blanks(self)
+        return self.cleaned_data
+
     def _domain_values(self) -> dict[str, Any]:
         given = self.cleaned_data
-        return {
+        limits = resources.given_limits(self, self.fields)
+        return {resources.FIELDS[kind]: limit for kind, limit in limits.items()} | {
             "name": given["name"],
             "quota": given["quota"] or 0,
             "default_mailbox_quota": given["default_mailbox_quota"] or 0,
@@ -75,11 +88,12 @@ class _DomainForm(PanelForm):
         }
 
 
-class DomainUpdateForm(EditForm, _DomainForm):
+class DomainUpdateForm(UseAwareForm, _DomainForm):
     """What can be changed of a domain."""
 
     shown_when: ClassVar[Mapping[str, str]] = {"keep_old_name": "name!="}
-    field_order = ("name", "keep_old_name")
+    field_order = ("name", "keep_old_name", "quota", "default_mailbox_quota", "confirm_below_usage")
+    sections: ClassVar[tuple[Section, ...]] = (Section("", "", ()), resources.OF_DOMAIN)
 
     # The operation refuses a blank; a request without the field leaves the name alone.
     name = forms.CharField(
@@ -98,16 +112,32 @@ class DomainUpdateForm(EditForm, _DomainForm):
         help_text=_("Only when the name changes: mail to the old one goes on to arrive."),
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, allocated: int, **kwargs: Any) -> None:
+        """*allocated*: MB that the mailboxes have together."""
         super().__init__(*args, **kwargs)
         self.fields["name"].widget.is_required = True
+        if allocated:
+            self.fields["quota"].help_text = _allocation_words(allocated, self.initial["quota"])
 
     def values(self) -> dict[str, Any]:
         """What the operation takes: only what was changed here, so that nothing of others is overwritten."""
         values = {name: value for name, value in self._domain_values().items() if self.changes(name)}
         if "name" in values:
             values["keep_old_name"] = self.cleaned_data["keep_old_name"]
-        return values
+        return values | self.confirmed
+
+
+def _allocation_words(allocated: int, quota: int) -> str:
+    """Less than what was given out is accepted; somebody should know what that means."""
+    words = _(
+        "Its mailboxes have %(given)s together. With less, they keep theirs, and none gets more. 0: no limit."
+    )
+    if 0 < quota < allocated:
+        words = _(
+            "Its mailboxes have %(given)s together, more than its %(quota)s: they keep theirs, and none gets more. "
+            "0: no limit."
+        )
+    return str(words % {"given": size_text(allocated * MIB), "quota": size_text(quota * MIB)})
 
 
 class DomainCreateForm(_DomainForm):
@@ -132,6 +162,7 @@ class DomainCreateForm(_DomainForm):
                 "with_postmaster",
             ),
         ),
+        resources.OF_DOMAIN,
     )
     shown_when: ClassVar[Mapping[str, str]] = {
         "administrator": "with_administrator=yes",

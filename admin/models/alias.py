@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -39,6 +40,10 @@ class Alias(models.Model):
     expire_at = models.DateTimeField(_("expires"), null=True, blank=True)
     creation = models.DateTimeField(_("created"), default=timezone.now)
     last_modification = models.DateTimeField(_("modified"), default=timezone.now)
+    # Who created it, and pays for it; nobody for the forward of a mailbox.
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.DO_NOTHING, null=True, related_name="+"
+    )
 
     objects = AliasQuerySet.as_manager()
 

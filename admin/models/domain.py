@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import shapes
 from core.fields import ExactCharField
+from limits.kinds import MAX_LIMIT, OF_DOMAINS
 
 if TYPE_CHECKING:
     from core.actor import Actor
@@ -59,6 +60,11 @@ class Domain(models.Model):
     enable_dns_checks = models.BooleanField(_("DNS checks"), default=True, db_default=True)
     creation = models.DateTimeField(_("created"), default=timezone.now, db_index=True)
     last_modification = models.DateTimeField(_("modified"), default=timezone.now)
+    # How many of each the domain may hold; -1 = no limit.
+    domain_aliases_limit = models.BigIntegerField(default=-1, db_default=-1)
+    mailboxes_limit = models.BigIntegerField(default=-1, db_default=-1)
+    mailbox_aliases_limit = models.BigIntegerField(default=-1, db_default=-1)
+    domain_admins_limit = models.BigIntegerField(default=-1, db_default=-1)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.DO_NOTHING, null=True, related_name="owned_domains"
     )
@@ -91,6 +97,13 @@ class Domain(models.Model):
                 condition=Q(quota=0) | Q(default_mailbox_quota__lte=models.F("quota")),
                 name="admin_domain_default_quota_fits",
             ),
+            *(
+                models.CheckConstraint(
+                    condition=Q(**{f"{kind}_limit__gte": -1, f"{kind}_limit__lte": MAX_LIMIT}),
+                    name=f"admin_domain_{kind}_limit_in_range",
+                )
+                for kind in OF_DOMAINS
+            ),
         )
 
     def __str__(self) -> str:
@@ -115,6 +128,10 @@ class DomainAlias(models.Model):
     enabled = models.BooleanField(_("enabled"), default=True, db_default=True)
     creation = models.DateTimeField(_("created"), default=timezone.now)
     last_modification = models.DateTimeField(_("modified"), default=timezone.now)
+    # Who created it, and pays for it.
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.DO_NOTHING, null=True, related_name="+"
+    )
 
     objects = DomainAliasQuerySet.as_manager()
 

@@ -47,6 +47,10 @@ class Mailbox(models.Model):
     )
     creation = models.DateTimeField(_("created"), default=timezone.now)
     last_modification = models.DateTimeField(_("modified"), default=timezone.now)
+    # Who created it, and pays for it.
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.DO_NOTHING, null=True, related_name="+"
+    )
 
     objects = MailboxQuerySet.as_manager()
 

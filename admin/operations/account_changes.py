@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from admin import policies, publication
+from admin.allocation import Share
 from admin.models import Account, Alias, AliasRecipient, Domain, Mailbox, SenderAddress
 from admin.operations.account_aliases import AliasWish, edit_aliases
 from admin.operations.accounts import (
@@ -19,8 +21,10 @@ from admin.operations.accounts import (
     canonical_administered,
     canonical_senders,
     check_administered,
+    check_appointments,
     check_claims,
     check_foreign,
+    check_homes,
     check_master,
     check_role,
     check_simple_user,
@@ -32,6 +36,7 @@ from admin.operations.accounts import (
     super_admins_without,
 )
 from admin.operations.aliases import AliasSpec, create_aliases, link_recipients
+from admin.operations.allowances import owned_by
 from admin.operations.ground import (
     UNSET,
     Unset,
@@ -43,6 +48,7 @@ from admin.operations.ground import (
     utf8_local_parts,
 )
 from admin.operations.homes import Move, settle_moves
+from admin.operations.quotas import check_shares, check_usage, new_shares
 from admin.operations.renaming import carry_addresses
 from admin.operations.saving import save_columns
 from core.addresses import canonical_login_name, canonical_mailbox_address, split_address
@@ -54,6 +60,17 @@ from core.operations.seen import check_seen
 from core.operations.tokens import remove_tokens_of
 from core.refusals import Refusals
 from core.roles import Role
+from limits.kinds import Kind
+from limits.operations import (
+    Demand,
+    Grant,
+    end_allowances,
+    give_back,
+    open_allowances,
+    set_limits,
+    spend,
+    take_over,
+)
 
 if TYPE_CHECKING:
     from core.actor import Actor
@@ -65,8 +82,8 @@ class AccountChange:
 
     *address* renames the mailbox, or gives one to an account that has none; a login that was the address follows. With
     *keep_old_address* the old one becomes an alias. *aliases* are all other addresses, in domains that the actor sees,
-    whose mail reaches the mailbox. *seen* is the last event about the account that the caller knows (None: he does not
-    ask to be told of changes meanwhile).
+    whose mail reaches the mailbox. A quota below what the mailbox uses needs *confirm_below_usage*. *seen* is the last
+    event about the account that the caller knows (None: he does not ask to be told of changes meanwhile).
     """
 
     account: Account
@@ -82,15 +99,17 @@ class AccountChange:
     phone_number: str | Unset = UNSET
     secondary_email: str | Unset = UNSET
     quota: int | Unset | None = UNSET
+    confirm_below_usage: bool = False
     sender_addresses: tuple[str, ...] | Unset = UNSET
     master_user: bool | Unset = UNSET
     aliases: tuple[str, ...] | Unset = UNSET
     administers: tuple[str, ...] | Unset = UNSET
+    limits: Mapping[Kind, int] | Unset = UNSET
     seen: int | None = None
 
 
 _PROFILE = ("role", "first_name", "last_name", "is_active", "language", "phone_number", "secondary_email")
-_COLUMNS = (*_PROFILE, "username", "email", "master_user", "password")
+_COLUMNS = (*_PROFILE, "username", "email", "master_user", "password", "owner")
 _QUOTA_COLUMNS = ("quota", "use_domain_quota", "last_modification")
 _MAILBOX_COLUMNS = ("address", "domain", "quota", "use_domain_quota", "home", "last_modification")
 
@@ -107,6 +126,7 @@ class _Draft:
     old_role: Role
     old_username: str
     old_address: str
+    old_quota: int = 0
     changed: list[str] = field(default_factory=list)
     present_senders: dict[str, int] = field(default_factory=dict)
     present_aliases: dict[str, int] = field(default_factory=dict)
@@ -134,7 +154,7 @@ def update_accounts(actor: Actor, /, changes: Sequence[AccountChange]) -> list[A
 
     Codes: as for creation, ``gone``, ``no_mailbox``, ``mailbox_stays``, ``not_yourself`` (role, disabling,
     one's own password and secondary address), ``last_super_admin``, ``domain_not_yours``, ``recipients_there``,
-    ``changed_meanwhile``, ``rights_not_yours``.
+    ``changed_meanwhile``, ``rights_not_yours``, ``below_usage``.
     """
     given = [None if isinstance(change.password, Unset) else change.password for change in changes]
     wanted = [password for password in given if password is not None]
@@ -195,18 +215,21 @@ def _update_accounts(
             check_secret(draft.account, secret, refusals, draft.position)
             draft.account.password = secret.hashed
             draft.changed.append("password")
+    _check_quotas(actor, drafts, domains, refusals)
     _load_present(actor, drafts)
     _check_rights(actor, drafts, refusals)
     _check_foreign(actor, drafts, domains, refusals)
     _check_forwards_stay_clear(drafts, refusals)
     _check_super_admins_remain(drafts, refusals)
+    _spend(actor, drafts, domains, refusals)
     refusals.raise_if_any()
     keys = publication.keys_of_mailboxes([box.pk for box in mailboxes.values()])
-    keys |= _settle_mailboxes(drafts, domains, homes)
+    keys |= _settle_mailboxes(actor, drafts, domains, homes)
     _save_changes(actor, drafts, domains)
     remove_tokens_of(draft.account.pk for draft in drafts if "password" in draft.changed)
     keys |= _replace_senders(drafts)
     publication.publish(keys)
+    _set_limits(actor, changes, drafts)
     for draft in drafts:
         if _loses_or_gains_aliases(draft):
             draft.changed.append("aliases")
@@ -293,7 +316,7 @@ def _set_names(draft: _Draft) -> None:
 
 
 def _set_quota(draft: _Draft, mailbox: Mailbox, domains: Mapping[str, Domain]) -> None:
-    domain = mailbox.domain
+    domain, draft.old_quota = mailbox.domain, mailbox.quota
     if draft.is_renamed:
         domain = domains.get(split_address(draft.account.email)[1], domain)
     wanted = draft.change.quota
@@ -399,6 +422,34 @@ def _check_mailbox(draft: _Draft, domains: Mapping[str, Domain], refusals: Refus
         refuse_foreign_name(refusals, position, "quota", home)
 
 
+def _check_quotas(
+    actor: Actor, drafts: Sequence[_Draft], domains: Mapping[str, Domain], refusals: Refusals
+) -> None:
+    """New and changed quotas fit into their domains; a mailbox that moves to another one is new there."""
+    shares: list[Share] = []
+    leaving = Counter[int]()
+    used: list[tuple[int, str, int]] = []
+    for draft in drafts:
+        mailbox, position = draft.mailbox, draft.position
+        if mailbox is None:
+            if draft.new_address:
+                wanted = (position, draft.account.email, _quota_of_new(draft.change))
+                shares += new_shares([wanted], domains)
+            continue
+        home = mailbox.domain
+        domain = domains.get(split_address(draft.account.email)[1]) if draft.is_renamed else home
+        if domain is None or home.name not in domains:
+            continue  # refused elsewhere, and none of the actor's business
+        old = draft.old_quota if domain.pk == home.pk else None
+        if old is None:
+            leaving[home.pk] += draft.old_quota
+        shares.append(Share(position, domain.pk, domain.quota, mailbox.quota, old))
+        if mailbox.quota != draft.old_quota and not draft.change.confirm_below_usage:
+            used.append((position, draft.old_address, mailbox.quota))
+    check_shares(actor, shares, refusals, leaving=leaving)
+    check_usage(used, refusals)
+
+
 def _check_foreign(
     actor: Actor, drafts: Sequence[_Draft], domains: Mapping[str, Domain], refusals: Refusals
 ) -> None:
@@ -446,11 +497,42 @@ def _check_super_admins_remain(drafts: Sequence[_Draft], refusals: Refusals) -> 
         refuse_last_super_admin(refusals, min(losing), "role")
 
 
+def _spend(actor: Actor, drafts: Sequence[_Draft], domains: Mapping[str, Domain], refusals: Refusals) -> None:
+    """Whoever gives a first mailbox, or makes a domain administrator, pays, and owns the account from then on."""
+    moved = [draft for draft in drafts if "role" in draft.changed]
+    ending = [draft.account.owner_id for draft in moved if draft.old_role is Role.DOMAIN_ADMIN]
+    give_back(owned_by(Kind.DOMAIN_ADMINS, ending))
+    becoming = [draft for draft in moved if draft.account.role == Role.DOMAIN_ADMIN]
+    take_over(owned_by(Kind.DOMAIN_ADMINS, [d.account.owner_id for d in becoming if d.is_demoted]))
+    possible = Role.DOMAIN_ADMIN in policies.roles_to_give(actor)
+    appointed = [draft for draft in becoming if possible and not draft.is_demoted]
+    first = [d.position for d in drafts if d.new_address and not d.old_address]
+    demands = [
+        Demand(Kind.MAILBOXES, first, "address"),
+        Demand(Kind.DOMAIN_ADMINS, [draft.position for draft in appointed], "role"),
+    ]
+    spend(actor, demands, refusals)
+    for draft in appointed:
+        if draft.account.owner_id != actor.pk:
+            draft.account.owner = actor.user
+            draft.changed.append("owner")
+    arriving = [
+        (d.position, d.new_address)
+        for d in drafts
+        if d.new_address and split_address(d.new_address)[1] != d.old_address.rpartition("@")[2]
+    ]
+    check_homes(arriving, domains, refusals)
+    new = [
+        (d.position, n) for d in drafts for n in _given(d.change.administers) if n not in d.present_domains
+    ]
+    check_appointments(new, domains, refusals)
+
+
 # --- writing ---------------------------------------------------------------------------------------------------
 
 
 def _settle_mailboxes(
-    drafts: Sequence[_Draft], domains: Mapping[str, Domain], homes: set[str]
+    actor: Actor, drafts: Sequence[_Draft], domains: Mapping[str, Domain], homes: set[str]
 ) -> publication.Keys:
     """Bring mailboxes to new addresses, create the first ones; keys of what is there now. Saves no changed row."""
     renamed = [(draft, draft.mailbox) for draft in drafts if draft.mailbox is not None and draft.is_renamed]
@@ -466,6 +548,7 @@ def _settle_mailboxes(
         carry_addresses(moves, domains)
     first = {d.account.pk: d for d in drafts if d.new_address and not d.old_address}
     created = save_mailboxes(
+        actor,
         [
             (d.account, MailboxSpec(address=d.account.email, quota=_quota_of_new(d.change)))
             for d in first.values()
@@ -489,14 +572,19 @@ def _quota_of_new(change: AccountChange) -> int | None:
 def _save_changes(actor: Actor, drafts: Sequence[_Draft], domains: Mapping[str, Domain]) -> None:
     changed = {column for draft in drafts for column in draft.changed}
     changed |= {"master_user"} if "role" in changed else set()
+    moved = [draft for draft in drafts if "role" in draft.changed]
+    _withdraw([draft.account.pk for draft in moved if not _administers(draft)])
+    heirs = _step_down(actor, [draft for draft in moved if draft.is_demoted])
+    ended = end_allowances([draft.account.pk for draft in moved], heirs)
     save_columns([d.account for d in drafts if d.changed], [c for c in _COLUMNS if c in changed])
     now = timezone.now()
     boxes = [d.mailbox for d in drafts if d.mailbox is not None and {"quota", "email"} & set(d.changed)]
     for mailbox in boxes:
         mailbox.last_modification = now
     save_columns(boxes, _MAILBOX_COLUMNS if "email" in changed else _QUOTA_COLUMNS)
-    _withdraw([draft.account.pk for draft in drafts if "role" in draft.changed and not _administers(draft)])
-    _step_down(actor, [draft for draft in drafts if draft.is_demoted])
+    # Who rises keeps what he owns; whoever stepped down owns nothing.
+    before = {pk: allowance for pk, allowance in ended.items() if pk not in heirs}
+    open_allowances(actor, [draft.account for draft in moved], before)
     wanted = {d.account.pk: d for d in drafts if not isinstance(d.change.administers, Unset)}
     lost = {
         (pk, name)
@@ -528,10 +616,13 @@ def _withdraw(ids: Sequence[int]) -> None:
         Domain.administrators.through.objects.filter(user_id__in=ids).delete()
 
 
-def _step_down(actor: Actor, drafts: Sequence[_Draft]) -> None:
-    """Who steps down owns nothing any more; a reseller who becomes a domain administrator goes on looking after it."""
+def _step_down(actor: Actor, drafts: Sequence[_Draft]) -> dict[int, int]:
+    """Who steps down owns nothing any more; a reseller who becomes a domain administrator goes on looking after it.
+
+    Returns the heirs.
+    """
     if not drafts:
-        return
+        return {}
     through = Domain.administrators.through
     caring = [
         d.account.pk for d in drafts if d.account.role == Role.DOMAIN_ADMIN and d.old_role is Role.RESELLER
@@ -541,7 +632,18 @@ def _step_down(actor: Actor, drafts: Sequence[_Draft]) -> None:
         (through(domain_id=domain_id, user_id=owner_id) for domain_id, owner_id in owned),
         ignore_conflicts=True,
     )
-    pass_on(actor, {draft.account.pk: draft.account for draft in drafts})
+    accounts = {draft.account.pk: draft.account for draft in drafts}
+    return pass_on(actor, accounts, {draft.account.pk: draft.old_role for draft in drafts})
+
+
+def _set_limits(actor: Actor, changes: Sequence[AccountChange], drafts: Sequence[_Draft]) -> None:
+    grants = [
+        Grant(account=change.account, limits={} if isinstance(change.limits, Unset) else change.limits)
+        for change in changes
+    ]
+    changed = {account.pk for account in set_limits(actor, grants)}
+    for draft in drafts:
+        draft.changed += ["limits"] if draft.account.pk in changed else []
 
 
 def _replace_senders(drafts: Sequence[_Draft]) -> publication.Keys:

@@ -13,9 +13,19 @@ from django.utils.translation import gettext_lazy as _
 from reversion.models import Revision
 
 from admin import policies, publication
-from admin.models import Account, Alias, AliasRecipient, Domain, Mailbox, Quota, SenderAddress
+from admin.models import (
+    Account,
+    Alias,
+    AliasRecipient,
+    Domain,
+    DomainAlias,
+    Mailbox,
+    Quota,
+    SenderAddress,
+)
 from admin.operations.account_aliases import AliasWish, edit_aliases
 from admin.operations.aliases import left_without, link_recipients, remove_aliases
+from admin.operations.allowances import check_room, owned_by
 from admin.operations.ground import (
     addresses_above,
     check_quota,
@@ -31,6 +41,7 @@ from admin.operations.ground import (
     utf8_local_parts,
 )
 from admin.operations.homes import home_for_new, occupied, settle_deletions
+from admin.operations.quotas import check_shares, new_shares
 from admin.operations.saving import delete_rows
 from core.addresses import (
     canonical_alias_address,
@@ -47,6 +58,17 @@ from core.operations.profile import check_profile
 from core.operations.tokens import remove_tokens_of
 from core.refusals import Refusals
 from core.roles import Role
+from limits.kinds import Kind
+from limits.operations import (
+    Demand,
+    Grant,
+    Owned,
+    end_allowances,
+    give_back,
+    open_allowances,
+    set_limits,
+    spend,
+)
 from parameters.operations import remove_preferences_of
 
 if TYPE_CHECKING:
@@ -73,7 +95,8 @@ class MailboxSpec:
 class AccountSpec:
     """An account to create. A simple user signs in with the address of his mailbox.
 
-    *password* None makes a random one, which the result carries. *administers* names domains.
+    *password* None makes a random one, which the result carries. *administers* names domains. *limits* None: those that
+    the parameters name.
     """
 
     username: str
@@ -89,6 +112,7 @@ class AccountSpec:
     mailbox: MailboxSpec | None = None
     aliases: tuple[str, ...] = ()
     administers: tuple[str, ...] = ()
+    limits: Mapping[Kind, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +131,9 @@ def create_accounts(actor: Actor, /, specs: Sequence[AccountSpec]) -> list[NewAc
 
     Codes: those of the grammar, ``role_not_yours``, ``name_taken``, ``address_taken``, ``repeated``,
     ``unknown_domain``, ``mailbox_needed``, ``name_is_not_address``, ``name_not_allowed``, ``quota_out_of_range``,
+    ``quota_required``, ``quota_exceeds_domain``,
     those of the password validators, ``invalid_email``, ``unknown_language``, ``too_long``,
-    ``administers_nothing``.
+    ``administers_nothing``, ``limit_reached``, ``domain_limit_reached``, those of :func:`limits.operations.grant`.
     """
     return create_hashed_accounts(actor, specs, hashed_secrets([spec.password for spec in specs]))
 
@@ -155,14 +180,21 @@ def create_hashed_accounts(
         check_secret(account, secret, refusals, position)
         if draft.mailbox is not None:
             check_quota(draft.mailbox.quota or 0, refusals, position, "quota")
+    wanted = [(p, d.mailbox.address, d.mailbox.quota) for p, d in enumerate(drafts) if d.mailbox is not None]
+    check_shares(actor, new_shares(wanted, domains), refusals)
+    _spend(actor, drafts, domains, refusals)
     refusals.raise_if_any()
     Account.objects.bulk_create(accounts)
+    open_allowances(actor, [account for account in accounts if Role(account.role).administers])
     pairs = [(a, d.mailbox) for a, d in zip(accounts, drafts, strict=True) if d.mailbox is not None]
-    mailboxes = save_mailboxes(pairs, domains, homes)
+    mailboxes = save_mailboxes(actor, pairs, domains, homes)
     grant([(account.pk, draft.administers) for account, draft in zip(accounts, drafts, strict=True)], domains)
     arrived = {account.email: mailboxes[account.pk].pk for account in accounts if account.pk in mailboxes}
     keys = _keys_of_new(drafts) | link_recipients("mailbox", arrived)
     publication.publish(keys, locked=domains)
+    set_limits(
+        actor, [Grant(account=a, limits=d.limits or {}) for a, d in zip(accounts, drafts, strict=True)]
+    )
     for account in accounts:
         mailbox = mailboxes.get(account.pk)
         record(account, versions=[account] if mailbox is None else [account, mailbox])
@@ -172,6 +204,37 @@ def create_hashed_accounts(
         NewAccount(account, secret.clear if secret.is_random else None)
         for account, secret in zip(accounts, secrets, strict=True)
     ]
+
+
+def _spend(
+    actor: Actor, drafts: Sequence[AccountSpec], domains: Mapping[str, Domain], refusals: Refusals
+) -> None:
+    """Take mailboxes and domain administrators out of what the actor and the domains may have."""
+    boxes = [(p, d.mailbox.address) for p, d in enumerate(drafts) if d.mailbox and d.mailbox.address]
+    possible = Role.DOMAIN_ADMIN in policies.roles_to_give(actor)
+    admins = [p for p, draft in enumerate(drafts) if possible and draft.role is Role.DOMAIN_ADMIN]
+    demands = [
+        Demand(Kind.MAILBOXES, [position for position, _address in boxes], "address"),
+        Demand(Kind.DOMAIN_ADMINS, admins, "role"),
+    ]
+    spend(actor, demands, refusals)
+    check_homes(boxes, domains, refusals)
+    check_appointments([(p, name) for p, d in enumerate(drafts) for name in d.administers], domains, refusals)
+
+
+def check_homes(boxes: Iterable[tuple[int, str]], domains: Mapping[str, Domain], refusals: Refusals) -> None:
+    """New mailboxes (position, address) fit into their domains."""
+    named = [(position, split_address(address)[1]) for position, address in boxes]
+    homes = [(position, domains[name]) for position, name in named if name in domains]
+    check_room(Kind.MAILBOXES, homes, refusals, "address")
+
+
+def check_appointments(
+    named: Iterable[tuple[int, str]], domains: Mapping[str, Domain], refusals: Refusals
+) -> None:
+    """Domains have room for further administrators (position, name of the domain)."""
+    wanted = [(position, domains[name]) for position, name in named if name in domains]
+    check_room(Kind.DOMAIN_ADMINS, wanted, refusals, "administers")
 
 
 def _canonical_spec(spec: AccountSpec, position: int, refusals: Refusals) -> AccountSpec:
@@ -383,11 +446,14 @@ def _unsaved(draft: AccountSpec, secret: Secret, actor: Actor) -> Account:
 
 
 def save_mailboxes(
-    pairs: Sequence[tuple[Account, MailboxSpec]], domains: Mapping[str, Domain], homes: set[str]
+    actor: Actor,
+    pairs: Sequence[tuple[Account, MailboxSpec]],
+    domains: Mapping[str, Domain],
+    homes: set[str],
 ) -> dict[int, Mailbox]:
-    """Mailboxes, their usage rows and sender addresses; by account."""
+    """Mailboxes, owned by the actor, their usage rows and sender addresses; by account."""
     mailboxes = Mailbox.objects.bulk_create(
-        _unsaved_mailbox(account, spec, domains, homes) for account, spec in pairs
+        _unsaved_mailbox(actor, account, spec, domains, homes) for account, spec in pairs
     )
     SenderAddress.objects.bulk_create(
         SenderAddress(mailbox=mailbox, address=address)
@@ -402,7 +468,7 @@ def save_mailboxes(
 
 
 def _unsaved_mailbox(
-    account: Account, spec: MailboxSpec, domains: Mapping[str, Domain], homes: set[str]
+    actor: Actor, account: Account, spec: MailboxSpec, domains: Mapping[str, Domain], homes: set[str]
 ) -> Mailbox:
     local_part, name = split_address(spec.address)
     domain = domains[name]
@@ -414,6 +480,7 @@ def _unsaved_mailbox(
         quota=domain.default_mailbox_quota if spec.quota is None else spec.quota,
         use_domain_quota=follows,
         home=home_for_new(spec.address, homes),
+        owner=actor.user,
     )
 
 
@@ -493,18 +560,20 @@ def delete_accounts(actor: Actor, /, accounts: Sequence[Account], *, keep_direct
         refuse_last_super_admin(refusals, doomed[0], "")
     refusals.raise_if_any()
     keys = publication.keys_of_mailboxes([box.pk for box in boxes])
-    keys |= remove_mailboxes(boxes, keep_directories=keep_directories)
-    remove_accounts(actor, stored)
+    returned = Owned()
+    keys |= remove_mailboxes(boxes, returned, keep_directories=keep_directories)
+    remove_accounts(actor, stored, returned)
+    give_back(returned)
     publication.publish(keys)
 
 
 def remove_mailboxes(
-    boxes: Sequence[Mailbox], *, keep_directories: bool, domains: Collection[int] = ()
+    boxes: Sequence[Mailbox], returned: Owned, *, keep_directories: bool, domains: Collection[int] = ()
 ) -> publication.Keys:
     """Delete mailboxes and all that leads to them; keys of the aliases that ended with them.
 
-    Part of other operations, which have locked the domains and will publish. *domains* (ids) tell that *boxes* are all
-    that is in these: then no statement has to name each of them.
+    Part of other operations, which have locked the domains, will publish, and give back what is *returned*. *domains*
+    (ids) tell that *boxes* are all that is in these: then no statement has to name each of them.
     """
     if not boxes:
         return publication.Keys()
@@ -520,16 +589,22 @@ def remove_mailboxes(
     feeding = set(recipients.values_list("alias_id", flat=True))
     recipients.delete()
     forwards = set(Alias.objects.filter(address__among=addresses).values_list("pk", flat=True))
-    keys = remove_aliases([*forwards, *left_without(feeding - forwards)])
+    keys = remove_aliases([*forwards, *left_without(feeding - forwards)], returned)
+    returned += owned_by(Kind.MAILBOXES, [box.owner_id for box in boxes])
     SenderAddress.objects.filter(mailbox__in=doomed.values("pk")).delete()
     doomed.delete()
     Quota.objects.filter(username__among=addresses).delete()
     return keys
 
 
-def remove_accounts(actor: Actor, accounts: Mapping[int, Account]) -> None:
-    """Delete accounts without mailboxes; what they own passes on. Part of other operations."""
-    pass_on(actor, accounts)
+def remove_accounts(actor: Actor, accounts: Mapping[int, Account], returned: Owned) -> None:
+    """Delete accounts without mailboxes; what they own passes on. Part of other operations, as above."""
+    returned += owned_by(
+        Kind.DOMAIN_ADMINS, [a.owner_id for a in accounts.values() if a.role == Role.DOMAIN_ADMIN]
+    )
+    administrators = {pk: a for pk, a in accounts.items() if a.role != Role.SIMPLE_USER}
+    roles = {pk: Role(account.role) for pk, account in administrators.items()}
+    end_allowances(administrators, pass_on(actor, administrators, roles))
     remove_tokens_of(accounts)
     remove_preferences_of(accounts)
     for account in accounts.values():
@@ -539,28 +614,30 @@ def remove_accounts(actor: Actor, accounts: Mapping[int, Account]) -> None:
     delete_rows(User.objects.filter(pk__in=accounts))
 
 
-def pass_on(actor: Actor, accounts: Mapping[int, Account]) -> None:
-    """What *accounts* own goes to their owners; to the actor where the owner is one of them, or may own nothing."""
-    of_accounts = User.objects.order_by().filter(owner__in=accounts).values_list("owner_id", flat=True)
-    owners = set(
-        Domain.objects.order_by()
-        .filter(owner__in=accounts)
-        .values_list("owner_id", flat=True)
-        .union(of_accounts)
-    )
-    if not owners:
-        return
-    heirs = {pk: accounts[pk].owner_id for pk in accounts if pk in owners}
-    asked = [pk for pk in heirs.values() if pk is not None]
-    able = set(User.objects.filter(pk__in=asked, role__in=_OWNERS).values_list("pk", flat=True))
-    heir = Case(
-        *(
-            When(owner=pk, then=Value(owner if owner in able.difference(accounts) else actor.pk))
-            for pk, owner in heirs.items()
-        )
-    )
+def pass_on(actor: Actor, accounts: Mapping[int, Account], roles: Mapping[int, Role]) -> dict[int, int]:
+    """What administrators, who had *roles*, own goes to their owners, else to the actor. Returns the heirs.
+
+    What a reseller owned goes to super administrators: it could be more than another reseller may have.
+    """
+    if not accounts:
+        return {}
+    owners = User.objects.filter(pk__in=[a.owner_id for a in accounts.values()], role__in=_OWNERS)
+    able = dict(owners.exclude(pk__in=accounts).values_list("pk", "role"))
+    heirs = {}
+    for pk, account in accounts.items():
+        owner, needs_super = account.owner_id or 0, roles[pk] is not Role.DOMAIN_ADMIN
+        if owner in able and not (needs_super and able[owner] != Role.SUPER_ADMIN):
+            heirs[pk] = owner
+        else:
+            heirs[pk] = _first_super_admin() if needs_super and not actor.is_super else actor.pk
+    heir = Case(*(When(owner=pk, then=Value(each)) for pk, each in heirs.items()))
     for domain in Domain.objects.filter(owner__in=heirs):
         record(domain, changed=["owner"], versions=())
-    Domain.objects.filter(owner__in=heirs).update(owner=heir)
-    # Also of those that are about to go: MariaDB checks a foreign key row by row.
-    User.objects.filter(owner__in=heirs).update(owner=heir)
+    # Users: also those that are about to go, because MariaDB checks a foreign key row by row.
+    for rows in (Domain.objects, DomainAlias.objects, Mailbox.objects, Alias.objects, User.objects):
+        rows.filter(owner__in=heirs).update(owner=heir)
+    return heirs
+
+
+def _first_super_admin() -> int:
+    return User.objects.active().super_admins().order_by("pk").values_list("pk", flat=True)[0]

@@ -10,11 +10,13 @@ from django.utils.translation import gettext_lazy as _
 
 from admin import policies
 from admin.models import Account, Domain
+from admin.operations.allowances import check_room
 from admin.operations.ground import lock_domains, out_of_reach
 from core.authentication import canonical_login
 from core.operation import operation, record
 from core.refusals import Refusals
 from core.roles import Role
+from limits.kinds import Kind
 
 if TYPE_CHECKING:
     from core.actor import Actor
@@ -32,7 +34,7 @@ class Appointment:
 def add_administrators(actor: Actor, /, appointments: Sequence[Appointment]) -> None:
     """Let accounts administer domains; who does already goes on.
 
-    Codes: ``gone``, ``unknown_account``, ``administers_nothing``.
+    Codes: ``gone``, ``unknown_account``, ``administers_nothing``, ``domain_limit_reached``.
     """
     refusals = Refusals()
     pairs = _checked(actor, appointments, refusals)
@@ -42,10 +44,14 @@ def add_administrators(actor: Actor, /, appointments: Sequence[Appointment]) -> 
                 "“%(name)s” is no domain administrator or reseller. Change the role of the account first."
             )
             refusals.add(position, "username", "administers_nothing", message % {"name": pair[1].username})
-    refusals.raise_if_any()
-    through = Domain.administrators.through
     wanted = {(domain.pk, account.pk): (domain, account) for domain, account in pairs.values()}
     new = wanted.keys() - _present(wanted)
+    places = {(domain.pk, account.pk): position for position, (domain, account) in pairs.items()}
+    check_room(
+        Kind.DOMAIN_ADMINS, [(places[pair], wanted[pair][0]) for pair in sorted(new)], refusals, "username"
+    )
+    refusals.raise_if_any()
+    through = Domain.administrators.through
     through.objects.bulk_create(
         through(domain_id=domain_id, user_id=user_id) for domain_id, user_id in sorted(new)
     )

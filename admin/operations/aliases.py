@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from admin import policies, publication
 from admin.models import Alias, AliasRecipient, Domain, DomainAlias, DomainName, Mailbox
+from admin.operations.allowances import check_room, owned_by
 from admin.operations.ground import (
     UNSET,
     Unset,
@@ -39,6 +40,8 @@ from core.addresses import (
 from core.operation import operation, record
 from core.operations.seen import check_seen
 from core.refusals import Refusals
+from limits.kinds import Kind
+from limits.operations import Demand, Owned, give_back, spend
 
 if TYPE_CHECKING:
     from core.actor import Actor
@@ -82,7 +85,8 @@ def create_aliases(actor: Actor, /, specs: Sequence[AliasSpec]) -> list[Alias]:
 
     Codes: those of the grammar, ``unknown_domain``, ``address_taken``, ``repeated``, ``no_recipient``,
     ``too_many``, ``above_you``, ``unknown_recipient``, ``points_to_itself``, ``loop``, ``expiry_past``,
-    ``forward_cannot_expire``, ``description_too_long``, ``hidden_character``.
+    ``forward_cannot_expire``, ``description_too_long``, ``hidden_character``, ``limit_reached``,
+    ``domain_limit_reached``. The forward of a mailbox is nobody's, and not counted.
     """
     refusals = Refusals()
     drafts = _canonical_specs(specs, refusals)
@@ -102,6 +106,10 @@ def create_aliases(actor: Actor, /, specs: Sequence[AliasSpec]) -> list[Alias]:
         check_recipients(draft.address, draft.recipients, local, mailboxes, refusals, position)
     ways = [(position, draft.address, draft.recipients) for position, draft in enumerate(drafts)]
     check_loops(ways, local, refusals)
+    counted = [(p, d.address) for p, d in enumerate(drafts) if d.address and d.address not in mailboxes]
+    spend(actor, [Demand(Kind.MAILBOX_ALIASES, [p for p, _address in counted], "address")], refusals)
+    homes = [(p, domains[_domain_of(address)]) for p, address in counted if _domain_of(address) in domains]
+    check_room(Kind.MAILBOX_ALIASES, homes, refusals, "address")
     refusals.raise_if_any()
     aliases = Alias.objects.bulk_create(
         Alias(
@@ -110,6 +118,7 @@ def create_aliases(actor: Actor, /, specs: Sequence[AliasSpec]) -> list[Alias]:
             enabled=draft.enabled,
             description=draft.description,
             expire_at=draft.expire_at,
+            owner=None if draft.address in mailboxes else actor.user,
         )
         for draft in drafts
     )
@@ -501,20 +510,23 @@ def delete_aliases(actor: Actor, /, aliases: Sequence[Alias]) -> None:
         elif alias.address in above:
             refuse_above(refusals, position, "", alias.address)
     refusals.raise_if_any()
-    publication.publish(remove_aliases(list(stored)))
+    returned = Owned()
+    publication.publish(remove_aliases(list(stored), returned))
+    give_back(returned)
 
 
-def remove_aliases(ids: Sequence[int]) -> publication.Keys:
+def remove_aliases(ids: Sequence[int], returned: Owned) -> publication.Keys:
     """Delete aliases with their recipient rows, then those that are left without recipients; keys of all of them.
 
-    Part of other operations: no policy, no publication. One round per step of the longest chain of aliases. What
-    goes, and what only loses a recipient, is recorded.
+    Notes in *returned* what is to be given back. Part of other operations: no policy, no publication. One round per
+    step of the longest chain of aliases. What goes, and what only loses a recipient, is recorded.
     """
     keys = publication.Keys()
     doomed = list(ids)
     while doomed:
         for alias in Alias.objects.filter(pk__in=doomed):
             keys.addresses.add(alias.address)
+            returned += owned_by(Kind.MAILBOX_ALIASES, [alias.owner_id])
             record(alias, versions=())
         leading = AliasRecipient.objects.filter(target_alias__in=doomed)
         feeding = dict(leading.values_list("alias_id", "alias__address"))

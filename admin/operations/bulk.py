@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from admin import policies
+from admin.allocation import NO_ROOM, Share, allocated, overfull, too_much
 from admin.bulk_changes import BulkChange, Ids, Kind, Verb
 from admin.models import Account, Alias, Domain, Mailbox
 from admin.operations import (
@@ -46,11 +47,15 @@ _OF_THE_WHOLE: Final = frozenset({"last_super_admin"})
 
 @dataclass(frozen=True, slots=True)
 class BulkPlan:
-    """What is to be done to exactly these; *keep_directories* counts for deletions."""
+    """What is to be done to exactly these. *keep_directories* counts for deletions.
+
+    Without *confirm_below_usage* a mailbox that uses more than it would get is left as it is.
+    """
 
     change: BulkChange
     ids: Ids
     keep_directories: bool = False
+    confirm_below_usage: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +99,16 @@ def change_domains(actor: Actor, /, plan: BulkPlan) -> BulkReport:
     if change.verb is Verb.DELETE:
         return batch.run(lambda some: delete_domains(actor, some, keep_directories=plan.keep_directories))
     wanted: dict[str, Any] = {"enabled": change.verb is Verb.ENABLE}
+    values: dict[str, Any] = {}
     if change.verb is Verb.QUOTA:
         quotas = {"quota": change.quota, "default_mailbox_quota": change.default_mailbox_quota}
         wanted = {name: value for name, value in quotas.items() if value is not None}
+        values["confirm_below_usage"] = plan.confirm_below_usage
     batch.leave(lambda domain: all(getattr(domain, name) == value for name, value in wanted.items()))
     return batch.run(
-        lambda some: update_domains(actor, [DomainChange(domain=domain, **wanted) for domain in some])
+        lambda some: update_domains(
+            actor, [DomainChange(domain=domain, **wanted, **values) for domain in some]
+        )
     )
 
 
@@ -115,7 +124,8 @@ def _change_accounts(actor: Actor, plan: BulkPlan, batch: _Batch) -> BulkReport:
     if change.verb is Verb.QUOTA:
         present = _quotas(batch.members)
         batch.leave(lambda account: _has_quota(present.get(account.pk), change.quota))
-        values: dict[str, Any] = {"quota": change.quota}
+        batch.skip(_without_room(plan, batch.members), "quota_exceeds_domain", NO_ROOM)
+        values: dict[str, Any] = {"quota": change.quota, "confirm_below_usage": plan.confirm_below_usage}
     else:
         values = {"is_active": change.verb is Verb.ENABLE}
         batch.leave(lambda account: account.is_active is values["is_active"])
@@ -146,6 +156,30 @@ def _quotas(accounts: Sequence[Account]) -> dict[int, tuple[int, bool, int]]:
         for some in chunks(account.pk for account in accounts)
         for pk, quota, follows, default in Mailbox.objects.filter(user__in=some).values_list(*columns)
     }
+
+
+def _without_room(plan: BulkPlan, accounts: Sequence[Account]) -> set[int]:
+    """Accounts (ids) whose mailboxes find no room left in their domains, once the others have got what they ask for."""
+    wanted = plan.change.quota
+    columns = (
+        "user_id",
+        "user__email",
+        "quota",
+        "domain_id",
+        "domain__quota",
+        "domain__default_mailbox_quota",
+    )
+    shares: dict[str, Share] = {}
+    for some in chunks(account.pk for account in accounts):
+        rows = Mailbox.objects.filter(user__in=some).values_list(*columns)
+        for pk, address, present, domain, limit, default in rows:
+            shares[address] = Share(pk, domain, limit, default if wanted is None else wanted, present)
+    if not plan.confirm_below_usage:
+        for address in overfull({a: share.quota for a, share in shares.items() if share.more}):
+            del shares[address]
+    asked = [share for share in shares.values() if share.counts]
+    given = allocated({share.domain for share in asked if share.more > 0})
+    return {share.position for share in too_much(asked, given)}
 
 
 def _has_quota(present: tuple[int, bool, int] | None, wanted: int | None) -> bool:

@@ -32,11 +32,12 @@ from admin.operations.accounts import (
     super_admins_without,
 )
 from admin.operations.aliases import remove_aliases
+from admin.operations.allowances import check_room
 from admin.operations.authorized_mx import Objection, canonical_names, unauthorized
+from admin.operations.domain_limits import LIMIT_COLUMNS, limits_of_new, possessions, settle_limits
 from admin.operations.ground import (
     UNSET,
     Unset,
-    check_quota,
     duplicates,
     grammatical,
     grammatical_list,
@@ -45,6 +46,7 @@ from admin.operations.ground import (
     refuse_repetitions,
     refuse_unknown_domain,
 )
+from admin.operations.quotas import check_domain_quotas, check_followers_usage, check_within_pool
 from admin.operations.renaming import carry_domain_name, logins_taken_under, people_under, too_long_under
 from admin.operations.saving import delete_rows, save_columns
 from admin.reserved_names import is_reserved
@@ -53,6 +55,8 @@ from core.operation import operation, record
 from core.operations.seen import check_seen
 from core.refusals import Refusals
 from core.roles import Role
+from limits.kinds import Kind
+from limits.operations import Demand, Owned, give_back, spend
 from parameters.tools import get_global_parameter
 
 if TYPE_CHECKING:
@@ -64,13 +68,20 @@ _NAMES_IN_A_QUERY = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainSpec:
-    """A domain to create. Quotas in MB, 0 = no limit; *aliases* are further names of the domain."""
+    """A domain to create. Quotas in MB, 0 = no limit; *aliases* are further names of the domain.
+
+    Limits: how many of each it may hold, -1 = no limit, None the value of the parameters.
+    """
 
     name: str
     quota: int = 0
     default_mailbox_quota: int = 0
     enabled: bool = True
     enable_dns_checks: bool = True
+    domain_aliases_limit: int | None = None
+    mailboxes_limit: int | None = None
+    mailbox_aliases_limit: int | None = None
+    domain_admins_limit: int | None = None
     aliases: tuple[str, ...] = ()
 
 
@@ -87,8 +98,9 @@ class DomainAliasSpec:
 class DomainChange:
     """New values of a domain; what is UNSET stays. *aliases* replaces the list of further names.
 
-    With *keep_old_name* a renamed domain keeps its old name as an alias. *seen* is the last event about the domain that
-    the caller knows (None: he does not ask to be told of changes meanwhile).
+    With *keep_old_name* a renamed domain keeps its old name as an alias. A default below what a mailbox that follows it
+    uses needs *confirm_below_usage*. *seen* is the last event about the domain that the caller knows (None: he does not
+    ask to be told of changes meanwhile).
     """
 
     domain: Domain
@@ -96,8 +108,13 @@ class DomainChange:
     keep_old_name: bool = False
     quota: int | Unset = UNSET
     default_mailbox_quota: int | Unset = UNSET
+    confirm_below_usage: bool = False
     enabled: bool | Unset = UNSET
     enable_dns_checks: bool | Unset = UNSET
+    domain_aliases_limit: int | Unset = UNSET
+    mailboxes_limit: int | Unset = UNSET
+    mailbox_aliases_limit: int | Unset = UNSET
+    domain_admins_limit: int | Unset = UNSET
     aliases: tuple[str, ...] | Unset = UNSET
     seen: int | None = None
 
@@ -109,8 +126,8 @@ def create_domains(actor: Actor, /, specs: Sequence[DomainSpec]) -> list[Domain]
     """New domains, owned by the actor, with their aliases.
 
     Codes: those of the grammar, ``name_taken``, ``repeated``, ``reserved_name``, ``quota_out_of_range``,
-    ``default_quota_too_big``, ``recipients_there``, ``too_many``, ``mx_not_authorized``, ``mx_missing``,
-    ``mx_unknown``.
+    ``default_quota_too_big``, ``quota_required``, ``default_quota_required``, ``recipients_there``, ``too_many``,
+    ``mx_not_authorized``, ``mx_missing``, ``mx_unknown``.
     """
     names = [name for spec in specs for name in (spec.name, *spec.aliases)]
     return create_checked_domains(actor, specs, unauthorized(actor, names))
@@ -126,8 +143,15 @@ def create_checked_domains(
     _check_names(actor, [(d.name, *d.aliases) for d in drafts], objections, refusals)
     further = [(position, "aliases", name) for position, d in enumerate(drafts) for name in d.aliases]
     _check_recipients_there(further, refusals)
-    for position, draft in enumerate(drafts):
-        _check_quotas(draft.quota, draft.default_mailbox_quota, refusals, position)
+    _check_new_quotas(actor, drafts, refusals)
+    limits = limits_of_new(drafts, refusals)
+    places = list(range(len(drafts)))
+    demands = [
+        Demand(Kind.DOMAINS, places, "name"),
+        Demand(Kind.DOMAIN_ALIASES, [position for position, _field, _name in further], "aliases"),
+        Demand(Kind.QUOTA, places, "quota", [draft.quota for draft in drafts]),
+    ]
+    spend(actor, demands, refusals)
     refusals.raise_if_any()
     domains = Domain.objects.bulk_create(
         Domain(
@@ -137,13 +161,14 @@ def create_checked_domains(
             enabled=draft.enabled,
             enable_dns_checks=draft.enable_dns_checks,
             owner=actor.user,
+            **own,
         )
-        for draft in drafts
+        for draft, own in zip(drafts, limits, strict=True)
     )
     DomainName.objects.bulk_create(DomainName(name=domain.name, domain=domain) for domain in domains)
     aliases = _save_domain_aliases(
         [
-            DomainAlias(name=name, target=domain)
+            DomainAlias(name=name, target=domain, owner=actor.user)
             for domain, draft in zip(domains, drafts, strict=True)
             for name in draft.aliases
         ]
@@ -188,9 +213,15 @@ def _create_domain_aliases(
     _check_recipients_there(
         [(position, "name", draft.name) for position, draft in enumerate(drafts)], refusals
     )
+    spend(actor, [Demand(Kind.DOMAIN_ALIASES, range(len(drafts)), "name")], refusals)
+    homes = [(p, domains[draft.target]) for p, draft in enumerate(drafts) if draft.target in domains]
+    check_room(Kind.DOMAIN_ALIASES, homes, refusals, "name")
     refusals.raise_if_any()
     aliases = _save_domain_aliases(
-        [DomainAlias(name=d.name, target=domains[d.target], enabled=d.enabled) for d in drafts]
+        [
+            DomainAlias(name=d.name, target=domains[d.target], enabled=d.enabled, owner=actor.user)
+            for d in drafts
+        ]
     )
     keys = publication.keys_of_names(alias.name for alias in aliases)
     publication.publish(keys | _drop_foreign_senders({alias.name: alias.target_id for alias in aliases}))
@@ -294,12 +325,14 @@ def _taken_message(actor: Actor, entry: DomainName) -> Any:
     return _("“%(name)s” is taken already. Choose another name.") % shown
 
 
-def _check_quotas(quota: int, default: int, refusals: Refusals, position: int) -> None:
-    check_quota(quota, refusals, position, "quota")
-    check_quota(default, refusals, position, "default_mailbox_quota")
-    if 0 < quota < default:
-        message = _("A mailbox cannot get more than the whole domain (%(quota)d MB).") % {"quota": quota}
-        refusals.add(position, "default_mailbox_quota", "default_quota_too_big", message)
+_QUOTAS = ("quota", "default_mailbox_quota")
+
+
+def _check_new_quotas(actor: Actor, drafts: Sequence[DomainSpec], refusals: Refusals) -> None:
+    for position, draft in enumerate(drafts):
+        check_domain_quotas(draft.quota, draft.default_mailbox_quota, refusals, position)
+    lifted = {p: [name for name in _QUOTAS if not getattr(draft, name)] for p, draft in enumerate(drafts)}
+    check_within_pool(actor, lifted, refusals)
 
 
 def _save_domain_aliases(aliases: list[DomainAlias]) -> list[DomainAlias]:
@@ -310,17 +343,18 @@ def _save_domain_aliases(aliases: list[DomainAlias]) -> list[DomainAlias]:
 
 # --- change ----------------------------------------------------------------------------------------------------
 
-_PLAIN_FIELDS = ("quota", "default_mailbox_quota", "enabled", "enable_dns_checks")
+_PLAIN_FIELDS = ("quota", "default_mailbox_quota", "enabled", "enable_dns_checks", *LIMIT_COLUMNS)
 
 
 @dataclass(slots=True)
-class _Draft:
+class DomainDraft:
     """A locked domain with its new values, not saved yet; *aliases* is None when they stay."""
 
     domain: Domain
     changed: list[str]
     present: dict[str, DomainAlias]
     aliases: tuple[str, ...] | None
+    old_quota: int = 0
     old_name: str = ""
     keeps_old_name: bool = False
 
@@ -353,7 +387,8 @@ def update_domains(actor: Actor, /, changes: Sequence[DomainChange]) -> list[Dom
     """Change domains. A new default mailbox quota reaches every mailbox that uses it.
 
     A new name carries everything under the old one with it: addresses, logins, recipients, usage, sender addresses.
-    Codes: as for creation, ``gone`` for a domain that was deleted meanwhile, ``logins_there``, ``address_too_long``,
+    A quota below what the mailboxes have together is accepted: they keep theirs, and get no more. Codes: as for
+    creation, ``below_usage``, ``gone`` for a domain that was deleted meanwhile, ``logins_there``, ``address_too_long``,
     ``above_you``, ``changed_meanwhile``.
     """
     asked = {
@@ -381,7 +416,8 @@ def _update_domains(
     present: dict[int, dict[str, DomainAlias]] = {pk: {} for pk in locked}
     for alias in DomainAlias.objects.filter(target__in=locked):
         present[alias.target_id][alias.name] = alias
-    drafts = []
+    drafts: list[DomainDraft] = []
+    quotas: dict[int, DomainDraft] = {}
     new_names: list[tuple[str, ...]] = []
     repeated = refuse_repetitions([(c.domain.pk, display_domain(c.domain.name)) for c in changes], refusals)
     for position, change in enumerate(changes):
@@ -394,19 +430,39 @@ def _update_domains(
         domain = locked[change.domain.pk]
         draft = _draft_change(change, domain, present[domain.pk], position, refusals)
         drafts.append(draft)
+        quotas[position] = draft
         new_names[position] = (draft.claimed, *(name for name in draft.new_aliases if name != draft.old_name))
         if draft.is_renamed:
             _check_new_name(actor, draft, refusals, position)
+    _check_changed_quotas(actor, changes, quotas, refusals)
     check_seen("domain", {p: (c.domain.pk, c.seen) for p, c in enumerate(changes)}, refusals)
     _check_names(actor, new_names, objections, refusals)
     named = [(position, *each) for position, names in enumerate(new_names) for each in _named_fields(names)]
     _check_recipients_there(named, refusals)
+    settle_limits(actor, quotas, refusals)
     refusals.raise_if_any()
-    _apply(drafts)
+    _apply(actor, drafts)
     return [draft.domain for draft in drafts]
 
 
-def _check_new_name(actor: Actor, draft: _Draft, refusals: Refusals, position: int) -> None:
+def _check_changed_quotas(
+    actor: Actor, changes: Sequence[DomainChange], drafts: Mapping[int, DomainDraft], refusals: Refusals
+) -> None:
+    """Stored values are never judged again, whatever else changes."""
+    lifted = {
+        position: [name for name in _QUOTAS if name in draft.changed and not getattr(draft.domain, name)]
+        for position, draft in drafts.items()
+    }
+    check_within_pool(actor, lifted, refusals)
+    new_defaults = {
+        position: (draft.domain.pk, draft.domain.default_mailbox_quota)
+        for position, draft in drafts.items()
+        if "default_mailbox_quota" in draft.changed and not changes[position].confirm_below_usage
+    }
+    check_followers_usage(new_defaults, refusals)
+
+
+def _check_new_name(actor: Actor, draft: DomainDraft, refusals: Refusals, position: int) -> None:
     """Everybody's address and login may follow: it stays possible, unique, and within the actor's reach."""
     domain, old = draft.domain, draft.old_name
     shown = {"name": display_domain(domain.name), "old": display_domain(old)}
@@ -437,18 +493,18 @@ def _draft_change(
     present: dict[str, DomainAlias],
     position: int,
     refusals: Refusals,
-) -> _Draft:
-    changed = []
+) -> DomainDraft:
+    changed, old_quota = [], domain.quota
     for column in _PLAIN_FIELDS:
         value = getattr(change, column)
         if not isinstance(value, Unset) and value != getattr(domain, column):
             setattr(domain, column, value)
             changed.append(column)
-    _check_quotas(domain.quota, domain.default_mailbox_quota, refusals, position)
+    check_domain_quotas(domain.quota, domain.default_mailbox_quota, refusals, position)
     aliases = None
     if not isinstance(change.aliases, Unset):
         aliases = _canonical_aliases(change.aliases, position, refusals)
-    draft = _Draft(domain, changed, present, aliases)
+    draft = DomainDraft(domain, changed, present, aliases, old_quota)
     if not isinstance(change.name, Unset):
         name = grammatical(canonical_domain, change.name, refusals, position, "name")
         if name and name != domain.name:
@@ -458,14 +514,18 @@ def _draft_change(
     return draft
 
 
-def _apply(drafts: Sequence[_Draft]) -> None:
+def _apply(actor: Actor, drafts: Sequence[DomainDraft]) -> None:
     """Write the checked changes and publish what they touch."""
     lost = [alias for draft in drafts for alias in draft.lost_aliases]
     _remove_domain_aliases(lost)
     renamed = [draft for draft in drafts if draft.is_renamed]
     keys, fresh = _rename(renamed)
     new = _save_domain_aliases(
-        [DomainAlias(name=name, target=draft.domain) for draft in drafts for name in draft.new_aliases]
+        [
+            DomainAlias(name=name, target=draft.domain, owner=actor.user)
+            for draft in drafts
+            for name in draft.new_aliases
+        ]
     )
     for draft in drafts:
         draft.changed += ["aliases"] if draft.new_aliases or draft.lost_aliases else []
@@ -492,7 +552,7 @@ def _addresses_under(names: Collection[str], keys: publication.Keys) -> set[str]
     return {address for address, local_part, _at, name in parts if local_part and name in names}
 
 
-def _rename(drafts: Sequence[_Draft]) -> tuple[publication.Keys, set[str]]:
+def _rename(drafts: Sequence[DomainDraft]) -> tuple[publication.Keys, set[str]]:
     """Carry everything under the old names to the new ones; the rows of the domains themselves come later.
 
     Returns the keys that this touches, and those of the addresses that came into being.
@@ -549,10 +609,12 @@ def delete_domains(actor: Actor, /, domains: Sequence[Domain], *, keep_directori
     refusals.raise_if_any()
     ids = list(locked)
     keys = publication.keys_of_domains(ids)
-    keys |= remove_aliases(list(Alias.objects.filter(domain__in=ids).values_list("pk", flat=True)))
-    keys |= remove_mailboxes(boxes, keep_directories=keep_directories, domains=ids)
+    returned = possessions(locked.values())
+    keys |= remove_aliases(list(Alias.objects.filter(domain__in=ids).values_list("pk", flat=True)), returned)
+    keys |= remove_mailboxes(boxes, returned, keep_directories=keep_directories, domains=ids)
     keys |= _drop_foreign_senders(dict.fromkeys(keys.names))
-    _remove_people(actor, people, ending)
+    _remove_people(actor, people, ending, returned)
+    give_back(returned)
     DomainName.objects.filter(name__in=keys.names).delete()
     DomainAlias.objects.filter(target__in=ids).delete()
     for domain in locked.values():
@@ -605,11 +667,13 @@ def _check_super_admin_remains(
         refuse_last_super_admin(refusals, position, "")
 
 
-def _remove_people(actor: Actor, people: Mapping[int, Account], ending: Mapping[int, Account]) -> None:
+def _remove_people(
+    actor: Actor, people: Mapping[int, Account], ending: Mapping[int, Account], returned: Owned
+) -> None:
     """Accounts end with their mailboxes; those of administrators may lose the address only."""
     staying = [each for pk, each in people.items() if pk not in ending]
     for account in staying:
         account.email = ""
         record(account, changed=["email"])
     Account.objects.filter(pk__in=[account.pk for account in staying]).update(email="")
-    remove_accounts(actor, ending)
+    remove_accounts(actor, ending, returned)

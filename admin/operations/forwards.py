@@ -30,6 +30,7 @@ from core.operation import operation, record
 from core.operations.seen import check_seen
 from core.presentation import unicode_domain
 from core.refusals import WHOLE_OBJECT, Refusal, Refusals
+from limits.operations import Owned, give_back
 
 if TYPE_CHECKING:
     from core.actor import Actor
@@ -130,4 +131,6 @@ def _change(_actor: Actor, /, alias: Alias, recipients: Sequence[str], local: Lo
 
 @operation("alias.delete", allow=policies.may_set_own_forward)
 def _end(_actor: Actor, /, alias: Alias) -> None:
-    publication.publish(remove_aliases([alias.pk]))
+    returned = Owned()
+    publication.publish(remove_aliases([alias.pk], returned))
+    give_back(returned)

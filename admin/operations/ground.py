@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Case, Q, When
 from django.utils.translation import gettext_lazy as _
 
 from admin.models import Account, Domain, DomainName
@@ -35,12 +35,15 @@ def lock_domains(actor: Actor, *, names: Iterable[str] = (), ids: Iterable[int] 
     shares with domains of others (a recipient, an account that moved out of sight) is locked as well.
     """
     chosen = Q(name__in=set(names)) | Q(pk__in=set(ids))
-    locked = list(Domain.objects.select_for_update().filter(chosen).order_by("pk"))
-    if actor.is_super or not locked:
+    locked = Domain.objects.select_for_update().filter(chosen).order_by("pk")
+    if actor.is_super:
         return {domain.name: domain for domain in locked}
-    visible = Domain.objects.visible_to(actor).filter(pk__in=[domain.pk for domain in locked])
-    in_sight = set(visible.values_list("pk", flat=True))
-    return {domain.name: domain for domain in locked if domain.pk in in_sight}
+    sight = Case(When(pk__in=Domain.objects.visible_to(actor).values("pk"), then=True), default=False)
+    return {
+        domain.name: domain
+        for domain in locked.annotate(in_sight=sight)
+        if getattr(domain, "in_sight", False)
+    }
 
 
 def foreign_names(actor: Actor, names: Iterable[str]) -> set[str]:

@@ -11,6 +11,7 @@ from admin import policies
 from admin.models import Account, Alias, Domain, Mailbox, Quota, SenderAddress
 from admin.queries.events import Event, recent_events
 from admin.queries.mail_settings import MailSetting, mail_settings
+from admin.queries.resources import Resource, resources_of
 from core.roles import Role
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class AccountFacts:
     role_label: _StrOrPromise
     sender_addresses: list[SenderAddress]
     domains: list[Domain]
+    resources: list[Resource]
     events: list[Event]
 
 
@@ -75,6 +77,7 @@ def account_facts(actor: Actor, account: Account) -> AccountFacts:
         role_label=Role(account.role).label,
         sender_addresses=list(SenderAddress.objects.filter(mailbox__user=account.pk).order_by("address")),
         domains=administered_domains(actor, account),
+        resources=resources_of(account),
         events=recent_events("account", account.pk),
     )
 

@@ -13,6 +13,15 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from admin.allocation import (
+    NO_ROOM,
+    Share,
+    allocated,
+    may_leave_unlimited,
+    overfull,
+    overfull_followers,
+    too_much,
+)
 from admin.bulk_changes import BulkChange, Ids, Kind, Verb, number_of
 from admin.models import Account, Alias, Domain, Mailbox
 from admin.publication import chunks
@@ -38,6 +47,12 @@ NO_MAILBOX: Final = gettext_lazy("Accounts without a mailbox have no quota")
 OWN_MAILBOX: Final = gettext_lazy("Your own mailbox is in this domain: ask another administrator")
 PEOPLE_ABOVE: Final = gettext_lazy("Mailboxes of accounts are in it that are not yours to administer")
 DEFAULT_TOO_BIG: Final = gettext_lazy("A new mailbox would get more than the whole domain")
+MAILBOX_NEEDS_QUOTA: Final = gettext_lazy("Their domains have a quota, so every mailbox there needs one")
+DOMAIN_NEEDS_QUOTA: Final = gettext_lazy(
+    "Your own quota is limited, so your domains and their mailboxes need one"
+)
+BELOW_USE: Final = gettext_lazy("They use more than they would get")
+FOLLOWERS_BELOW_USE: Final = gettext_lazy("Mailboxes in them use more than they would get")
 
 # By kind and code of a refusal; None stands for every kind.
 _REASONS: Final[Mapping[tuple[Kind | None, str], _StrOrPromise]] = {
@@ -49,6 +64,12 @@ _REASONS: Final[Mapping[tuple[Kind | None, str], _StrOrPromise]] = {
     (None, "no_quota"): ALIASES_HAVE_NONE,
     (None, "no_mailbox"): NO_MAILBOX,
     (None, "default_quota_too_big"): DEFAULT_TOO_BIG,
+    (Kind.ACCOUNT, "quota_required"): MAILBOX_NEEDS_QUOTA,
+    (Kind.DOMAIN, "quota_required"): DOMAIN_NEEDS_QUOTA,
+    (Kind.DOMAIN, "default_quota_required"): DOMAIN_NEEDS_QUOTA,
+    (None, "quota_exceeds_domain"): NO_ROOM,
+    (Kind.ACCOUNT, "below_usage"): BELOW_USE,
+    (Kind.DOMAIN, "below_usage"): FOLLOWERS_BELOW_USE,
 }
 
 
@@ -78,13 +99,14 @@ class Group:
 
 @dataclass(frozen=True)
 class Preview:
-    """What would happen. *ids* are exactly those that would change."""
+    """What would happen. *ids* are exactly those that would change; *crowded* are mailboxes that use more already."""
 
     change: BulkChange
     ids: Ids
     changing: Group
     unchanged: Group
     blocked: list[Group]
+    crowded: Group
     consequences: list[str]
 
     @property
@@ -97,9 +119,13 @@ class Preview:
 class _Sorted:
     """Everything that was asked for, in three heaps."""
 
+    may_leave_unlimited: bool
     changing: list[Line] = field(default_factory=list)
     unchanged: list[Line] = field(default_factory=list)
     blocked: dict[_StrOrPromise, list[Line]] = field(default_factory=dict)
+    # Of mailboxes that would change, by address; and new default quotas, by domain.
+    shares: dict[str, Share] = field(default_factory=dict)
+    defaults: dict[int, int] = field(default_factory=dict)
 
     def block(self, reason: _StrOrPromise, line: Line) -> None:
         """It cannot be touched."""
@@ -129,10 +155,11 @@ def _ids(found: QuerySet[Any], limit: int) -> tuple[int, ...]:
 
 def preview(actor: Actor, change: BulkChange, ids: Ids) -> Preview:
     """Sort what *actor* sees of *ids*; the number of statements depends on their number in chunks only."""
-    heaps = _Sorted()
+    heaps = _Sorted(change.verb is not Verb.QUOTA or may_leave_unlimited(actor))
     for kind, sort in ((Kind.ACCOUNT, _accounts), (Kind.ALIAS, _aliases), (Kind.DOMAIN, _domains)):
         for some in chunks(ids.get(kind, ())):
             sort(actor, change, some, heaps)
+    _block_without_room(heaps)
     changing = {kind: _of(heaps.changing, kind) for kind in Kind}
     return Preview(
         change=change,
@@ -140,21 +167,18 @@ def preview(actor: Actor, change: BulkChange, ids: Ids) -> Preview:
         changing=_group(heaps.changing),
         unchanged=_group(heaps.unchanged),
         blocked=[_group(lines, reason) for reason, lines in heaps.blocked.items()],
+        crowded=_group(list(_crowded(heaps))),
         consequences=_consequences(change, changing),
     )
 
 
 def _accounts(actor: Actor, change: BulkChange, ids: Sequence[int], heaps: _Sorted) -> None:
     above = set(Account.objects.beyond_reach_of(actor).filter(pk__in=ids).values_list("pk", flat=True))
-    quota, default = "mailbox__quota", "mailbox__domain__default_mailbox_quota"
-    rows = (
-        Account.objects.visible_to(actor)
-        .filter(pk__in=ids)
-        .order_by()
-        .values_list("pk", "username", "is_active", quota, "mailbox__use_domain_quota", default)
-    )
+    mailbox = ("quota", "use_domain_quota", "domain", "domain__quota", "domain__default_mailbox_quota")
+    columns = ("pk", "username", "is_active", "email", *(f"mailbox__{column}" for column in mailbox))
+    rows = Account.objects.visible_to(actor).filter(pk__in=ids).order_by().values_list(*columns)
     found = {}
-    for pk, name, is_active, present, follows, of_domain in rows:
+    for pk, name, is_active, address, present, follows, domain, limit, of_domain in rows:
         found[pk] = line = Line(Kind.ACCOUNT, pk, name)
         if pk in above:
             heaps.block(ABOVE, line)
@@ -167,6 +191,11 @@ def _accounts(actor: Actor, change: BulkChange, ids: Sequence[int], heaps: _Sort
         else:
             wanted = of_domain if change.quota is None else change.quota
             is_so = (present, follows) == (wanted, change.quota is None)
+            share = Share(pk, domain, limit, wanted, present)
+            if share.counts and not wanted and not heaps.may_leave_unlimited:
+                heaps.block(MAILBOX_NEEDS_QUOTA, line)
+                continue
+            heaps.shares |= {address: share} if share.more else {}
             note = _steps(_limit(present, follows=follows), _limit(wanted, follows=change.quota is None))
             _file(Line(Kind.ACCOUNT, pk, name, note), heaps, is_so=is_so)
     _missing(Kind.ACCOUNT, ids, found, heaps)
@@ -225,6 +254,11 @@ def _domain_quotas(change: BulkChange, line: Line, present: tuple[int, int], hea
     if 0 < quota < default:
         heaps.block(DEFAULT_TOO_BIG, line)
         return
+    lifted = (new == 0 != old for old, new in zip(present, (quota, default), strict=True))
+    if not heaps.may_leave_unlimited and any(lifted):
+        heaps.block(DOMAIN_NEEDS_QUOTA, line)
+        return
+    heaps.defaults |= {line.pk: default} if default != present[1] else {}
     words = (_("domain: %(steps)s"), _("new mailboxes: %(steps)s"))
     notes = [
         word % {"steps": _steps(_limit(old), _limit(new))}
@@ -232,6 +266,30 @@ def _domain_quotas(change: BulkChange, line: Line, present: tuple[int, int], hea
         if old != new
     ]
     _file(Line(line.kind, line.pk, line.name, ", ".join(notes)), heaps, is_so=not notes)
+
+
+def _block_without_room(heaps: _Sorted) -> None:
+    """Mailboxes for which their domains have no room left, once the others have got what they would get."""
+    asked = [share for share in heaps.shares.values() if share.counts]
+    given = allocated({share.domain for share in asked if share.more > 0})
+    refused = {share.position for share in too_much(asked, given)}
+    for line in heaps.changing if refused else ():
+        if line.kind is Kind.ACCOUNT and line.pk in refused:
+            heaps.block(NO_ROOM, line)
+    heaps.changing = [
+        each for each in heaps.changing if each.kind is not Kind.ACCOUNT or each.pk not in refused
+    ]
+    heaps.shares = {a: share for a, share in heaps.shares.items() if share.position not in refused}
+
+
+def _crowded(heaps: _Sorted) -> Iterator[Line]:
+    """Mailboxes that would get less than they use."""
+    quotas = {address: share.quota for address, share in heaps.shares.items()}
+    for address, used in overfull(quotas).items():
+        yield Line(Kind.ACCOUNT, 0, address, _steps(size_text(used), _limit(quotas[address])))
+    for pk, addresses in overfull_followers(heaps.defaults).items():
+        for address in addresses:
+            yield Line(Kind.DOMAIN, pk, address, _limit(heaps.defaults[pk]))
 
 
 def _switch(change: BulkChange, line: Line, heaps: _Sorted, *, is_on: bool) -> None:
@@ -280,7 +338,7 @@ def _consequences(change: BulkChange, ids: Ids) -> list[str]:
 
 def reported(skipped: Iterable[tuple[Kind, str, str, _StrOrPromise]]) -> list[Group]:
     """What an operation left out (kind, name, code, sentence), by reason; reasons foreseen here keep their words."""
-    heaps = _Sorted()
+    heaps = _Sorted(may_leave_unlimited=True)
     for kind, name, code, sentence in skipped:
         heaps.block(_REASONS.get((kind, code), _REASONS.get((None, code), sentence)), Line(kind, 0, name))
     return [_group(lines, reason) for reason, lines in heaps.blocked.items()]

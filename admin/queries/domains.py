@@ -21,8 +21,9 @@ from admin.models import Account, Alias, Domain, DomainAlias, Mailbox
 from admin.queries import identities
 from admin.queries.events import Event, recent_events
 from admin.queries.listing import Filter, Listing, chip, chosen_order, page_at, rows_on
+from admin.queries.resources import Resource, resources_in
 from admin.queries.searching import containing, search_text
-from admin.queries.usage import counted, used_in_domain
+from admin.queries.usage import counted, given_in_domain, used_in_domain
 from core.roles import Role
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class DomainRow:
     alias_count: int
     used_bytes: int
     aliases: list[DomainAlias]
+    # MB that the mailboxes have together; only on the page of one domain.
+    allocated: int = 0
     owner: User | None = None
 
     @property
@@ -151,11 +154,11 @@ def _sortable(found: QuerySet[Domain], order: Sequence[str]) -> QuerySet[Domain]
     return found.annotate(**{name: number for name, number in _NUMBERS.items() if name in order[0]})
 
 
-def _rows(domains: Sequence[Domain]) -> list[DomainRow]:
+def _rows(domains: Sequence[Domain], wanted: Mapping[str, Coalesce] = _NUMBERS) -> list[DomainRow]:
     """Numbers for exactly these domains: two queries, however many there are."""
     ids = [domain.pk for domain in domains]
-    numbered = Domain.objects.filter(pk__in=ids).order_by().annotate(**_NUMBERS)
-    numbers = {row["pk"]: row for row in numbered.values("pk", *_NUMBERS)}
+    numbered = Domain.objects.filter(pk__in=ids).order_by().annotate(**wanted)
+    numbers = {row["pk"]: row for row in numbered.values("pk", *wanted)}
     aliases: dict[int, list[DomainAlias]] = {pk: [] for pk in ids}
     for alias in DomainAlias.objects.filter(target__in=ids).order_by("name"):
         aliases[alias.target_id].append(alias)
@@ -170,6 +173,7 @@ def _rows(domains: Sequence[Domain]) -> list[DomainRow]:
             mailbox_count=numbers[domain.pk]["mailbox_count"],
             alias_count=numbers[domain.pk]["alias_count"],
             used_bytes=int(numbers[domain.pk]["used_bytes"]),
+            allocated=int(numbers[domain.pk].get("allocated", 0)),
             aliases=aliases[domain.pk],
         )
         for domain in domains
@@ -204,12 +208,13 @@ class DomainPage:
     domain_aliases: list[DomainAlias]
     administrators: list[Administrator]
     accounts: list[identities.IdentityRow]
+    resources: list[Resource]
     events: list[Event]
 
 
 def domain_page(actor: Actor, domain: Domain) -> DomainPage:
     """Everything about one domain that *actor* sees."""
-    (row,) = _rows([domain])
+    (row,) = _rows([domain], {**_NUMBERS, "allocated": given_in_domain()})
     row.owner = domain.owner
     return DomainPage(
         domain=row,
@@ -218,6 +223,7 @@ def domain_page(actor: Actor, domain: Domain) -> DomainPage:
         domain_aliases=row.aliases,
         administrators=_administrators(actor, domain),
         accounts=identities.newest_in(actor, domain, _NEWEST),
+        resources=resources_in(domain),
         events=recent_events("domain", domain.pk),
     )
 

@@ -29,6 +29,7 @@ from admin.queries.accounts import (
     own_mailbox,
 )
 from admin.queries.domains import names_to_choose
+from admin.queries.resources import allotments_of, allotments_of_new, before_an_account, chosen_domain
 from admin.views.access import only, require
 from admin.views.answers import answer_form, answer_page, posted, refuse_edit, tell_what_was_kept
 from admin.views.handing_over import another_url, hand_over
@@ -73,7 +74,13 @@ def account_create(request: AuthedRequest) -> HttpResponse:
     domains = names_to_choose(request.actor, MENU_LIMIT)
     initial = wished_address(request.GET, domains)
     roles = policies.roles_to_give(request.actor)
-    form = AccountCreateForm(posted(request), initial=initial, roles=roles, domains=domains)
+    form = AccountCreateForm(
+        posted(request),
+        initial=initial,
+        roles=roles,
+        domains=domains,
+        allotments=allotments_of_new(request.actor),
+    )
     if form.is_valid():
         try:
             created = create_account(request.actor, **form.values())
@@ -84,7 +91,8 @@ def account_create(request: AuthedRequest) -> HttpResponse:
                 return hand_over(request, created.account, created.password)
             messages.success(request, _("The account %(name)s was created.") % _shown(created.account))
             return _onward(request, created.account)
-    return answer_form(request, "admin/account_create.html", form)
+    standing = before_an_account(request.actor, chosen_domain(initial.get("address", ""), domains))
+    return answer_form(request, "admin/account_create.html", form, standing=standing)
 
 
 @sensitive_post_parameters("password")
@@ -161,6 +169,7 @@ def _update_form(request: AuthedRequest, pk: int) -> tuple[Account, AccountUpdat
         domains=names_to_choose(request.actor, MENU_LIMIT),
         mailbox=mailbox,
         own=account.pk == request.actor.pk,
+        allotments=allotments_of(request.actor, account),
     )
     return account, form
 

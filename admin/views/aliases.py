@@ -21,6 +21,7 @@ from admin.operations import create_alias, delete_aliases, update_alias
 from admin.queries import consequences
 from admin.queries.aliases import alias_page, recipients_of
 from admin.queries.domains import names_to_choose
+from admin.queries.resources import before_an_alias, chosen_domain
 from admin.views.access import only
 from admin.views.answers import answer_form, answer_page, posted, refuse_edit, tell_what_was_kept
 from core.editing import edited
@@ -45,7 +46,8 @@ def alias_detail(request: AuthedRequest, pk: int) -> HttpResponse:
 def alias_create(request: AuthedRequest) -> HttpResponse:
     """Show and accept the form "New alias"."""
     domains = names_to_choose(request.actor, MENU_LIMIT)
-    form = AliasCreateForm(posted(request), initial=_wishes(request, domains), domains=domains)
+    initial = _wishes(request, domains)
+    form = AliasCreateForm(posted(request), initial=initial, domains=domains)
     if form.is_valid():
         try:
             alias = create_alias(request.actor, **form.values())
@@ -57,7 +59,8 @@ def alias_create(request: AuthedRequest) -> HttpResponse:
                 domain = urlencode({"domain": alias.domain.name})
                 return redirect(f"{reverse('admin:alias_create')}?{domain}")
             return redirect("admin:alias_detail", pk=alias.pk)
-    return answer_form(request, "admin/alias_create.html", form)
+    standing = before_an_alias(request.actor, chosen_domain(initial.get("address", ""), domains))
+    return answer_form(request, "admin/alias_create.html", form, standing=standing)
 
 
 @only(policies.may_manage_aliases)

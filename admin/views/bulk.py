@@ -132,7 +132,8 @@ def _carry_out(request: AuthedRequest, listed: _List) -> HttpResponse:
     ids, change = carried
     form = _confirmation(ids, change, data=request.POST)
     if form.is_valid():
-        plan = BulkPlan(change, ids, keep_directories=form.cleaned_data.get("keep_directories", False))
+        answers = ("keep_directories", "confirm_below_usage")
+        plan = BulkPlan(change, ids, **{name: form.cleaned_data.get(name, False) for name in answers})
         try:
             return _report(request, listed, change, listed.carry_out(request.actor, plan))
         except Refusal as refusal:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse, JsonResponse
@@ -11,6 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from admin import policies
+from admin.allocation import allocated
 from admin.forms.deletion import DeletionForm
 from admin.forms.domains import AdministratorForm, DomainCreateForm, DomainUpdateForm, domain_values
 from admin.models import Account, Domain
@@ -26,6 +29,12 @@ from admin.operations.homes import panel_moves_directories
 from admin.queries import consequences
 from admin.queries.domains import domain_list as list_domains
 from admin.queries.domains import domain_page
+from admin.queries.resources import (
+    allotments_in,
+    allotments_of_new_domain,
+    before_a_domain,
+    limited_resources_of,
+)
 from admin.queries.suggestions import suggested_administrators, suggested_domains
 from admin.views.access import only
 from admin.views.answers import answer_form, answer_list, answer_page, posted, refuse_edit, tell_what_was_kept
@@ -47,6 +56,7 @@ def domain_list(request: AuthedRequest) -> HttpResponse:
         request,
         "admin/domain_list.html",
         list_domains(request.actor, request.GET),
+        resources=partial(limited_resources_of, request.actor),
         may_create=may_manage,
         may_update=may_manage,
         may_delete=may_manage,
@@ -81,7 +91,12 @@ def domain_create(request: AuthedRequest) -> HttpResponse:
         "default_mailbox_quota": get_global_parameter("default_mailbox_quota", "admin"),
     }
     default_password = get_global_parameter("default_password", "core")
-    form = DomainCreateForm(posted(request), initial=initial, default_password=default_password)
+    form = DomainCreateForm(
+        posted(request),
+        initial=initial,
+        default_password=default_password,
+        allotments=allotments_of_new_domain(),
+    )
     if form.is_valid():
         try:
             (new,) = set_up_domains(request.actor, [form.setup()])
@@ -94,7 +109,7 @@ def domain_create(request: AuthedRequest) -> HttpResponse:
             if "another" in request.POST:
                 return redirect("admin:domain_create")
             return redirect("admin:domain_detail", pk=new.domain.pk)
-    return answer_form(request, "admin/domain_create.html", form)
+    return answer_form(request, "admin/domain_create.html", form, standing=before_a_domain(request.actor))
 
 
 @only(policies.may_manage_domains)
@@ -210,7 +225,15 @@ def _update_form(request: AuthedRequest, pk: int) -> tuple[Domain, DomainUpdateF
     what = edited("domain", pk)  # before the values: what happens in between is refused by the operation
     domain = _visible(request, pk)
     aliases = list(domain.aliases.order_by("name").values_list("name", flat=True))
-    return domain, DomainUpdateForm(posted(request), initial=domain_values(domain, aliases), edited=what)
+    values, given = domain_values(domain, aliases), allocated([pk])[pk]
+    form = DomainUpdateForm(
+        posted(request),
+        initial=values,
+        edited=what,
+        allocated=given,
+        allotments=allotments_in(domain),
+    )
+    return domain, form
 
 
 def _shown(domain: Domain) -> dict[str, str]:

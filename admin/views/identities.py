@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from admin import policies
 from admin.queries.identities import identity_list as list_identities
+from admin.queries.resources import limited_resources_of
 from admin.views.access import only
 from admin.views.answers import answer_list
 from core.middleware import AuthedRequest
@@ -20,6 +23,7 @@ def identity_list(request: AuthedRequest) -> HttpResponse:
         request,
         "admin/identity_list.html",
         list_identities(request.actor, request.GET),
+        resources=partial(limited_resources_of, request.actor),
         may_create_account=policies.may_manage_accounts(request.actor),
         may_create_alias=policies.may_manage_aliases(request.actor),
     )

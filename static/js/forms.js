@@ -164,12 +164,18 @@
     const back = card.querySelector("[data-step-back]");
     const next = card.querySelector("[data-step-next]");
     let at = 0;
+    const isEmpty = (section) => all(".field", section).every((field) => field.hidden); /* other choices rule it out */
+    const beside = (step) => {
+      let index = at + step;
+      while (sections[index] && isEmpty(sections[index])) index += step;
+      return sections[index] ? index : -1;
+    };
     const show = (number) => {
       at = number;
       sections.forEach((section, index) => { section.hidden = index !== at; });
-      marks.forEach((mark, index) => { if (index === at) mark.setAttribute("aria-current", "step"); else mark.removeAttribute("aria-current"); });
-      back.hidden = at === 0;
-      next.hidden = at === sections.length - 1;
+      marks.forEach((mark, index) => { mark.parentElement.hidden = isEmpty(sections[index]); if (index === at) mark.setAttribute("aria-current", "step"); else mark.removeAttribute("aria-current"); });
+      back.hidden = beside(-1) < 0;
+      next.hidden = beside(1) < 0;
     };
     const isReady = (section) => all("input, select, textarea", section).filter((one) => one.getClientRects().length).every((one) => one.reportValidity());
     const go = (number) => {
@@ -177,8 +183,9 @@
       show(number);
       [...sections[at].querySelectorAll("input, select, textarea")].find((one) => one.getClientRects().length)?.focus();
     };
-    back.addEventListener("click", () => go(at - 1));
-    next.addEventListener("click", () => go(at + 1));
+    back.addEventListener("click", () => go(beside(-1)));
+    next.addEventListener("click", () => go(beside(1)));
+    card.closest("form").addEventListener("change", () => show(at));
     marks.forEach((mark, index) => mark.addEventListener("click", () => go(index)));
     card.classList.add("stepping");
     show(Math.max(0, sections.findIndex((section) => section.matches("[data-refused]"))));

@@ -13,7 +13,7 @@ from django.test import Client
 from core.actor import Actor
 from parameters import tools
 from parameters.models import Parameter
-from tests.cast import Cast, assemble
+from tests.cast import Cast, Template, assemble
 
 Fingerprint = Callable[[], dict[str, str]]
 
@@ -21,9 +21,16 @@ Fingerprint = Callable[[], dict[str, str]]
 @pytest.fixture
 def cast(db: None) -> Cast:  # noqa: ARG001  opens the database
     """Everybody, with hashes that cost little: contracts are about who and what, not about how slow."""
+    return _template.cast(_assembled)
+
+
+def _assembled() -> Cast:
     Parameter.objects.create(app="core", name="rounds_number", value=1_000)
     tools.forget()
     return assemble()
+
+
+_template = Template()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from admin.models import Account, Alias, Domain, DomainAlias, Mailbox, MailboxOperation
+from admin.models import Account, Alias, Domain, DomainAlias, Mailbox, MailboxOperation, Quota
 from admin.operations import (
     Appointment,
     DomainSpec,
@@ -40,6 +40,12 @@ ADMINISTRATOR: Values = DOMAIN | {
     "administrator_password_mode": "generate",
     "with_mailbox": "on",
     "with_postmaster": "on",
+}
+SAM: Values = {
+    "address_local": "sam",
+    "address_domain": "dora.example",
+    "is_active": "on",
+    "role": Role.SIMPLE_USER.value,
 }
 
 
@@ -141,7 +147,7 @@ def test_without_an_administrator_the_rest_of_the_step_does_not_count(root: Clie
 
 def test_the_steps_are_one_page_without_javascript(root: Client) -> None:
     page = root.get(_url("account_create")).content.decode()
-    assert re.findall(r'data-step="(\w+)"', page) == ["general", "mail"]
+    assert re.findall(r'data-step="(\w+)"', page) == ["general", "mail", "resources"]
     assert (
         page.index('name="address_local"') < page.index('name="quota"') < page.index('type="submit">Create')
     )
@@ -245,6 +251,87 @@ def test_a_domain_is_renamed_and_may_keep_its_old_name(cast: Cast, root: Client)
     assert 'value="bücher.example"' in root.get(url).content.decode()
     assert _codes(root.post(url, {"name": "mallory.example"})) == {"name": ["name_taken"]}
     assert list(_codes(root.post(url, {"name": ""}))) == ["name"]
+
+
+# --- quotas ----------------------------------------------------------------------------------------------------
+
+
+def test_a_quota_below_what_is_used_asks_back_and_is_set_when_the_box_is_ticked(
+    cast: Cast, root: Client
+) -> None:
+    Quota.objects.update_or_create(username="sam@dora.example", defaults={"bytes": 60 * 2**20})
+    url = _url("account_update", cast.sam.pk)
+    assert "confirm_below_usage" not in _fields(root, url)
+    values = SAM | {"quota_mode": "own", "quota": "50 MB", "first_name": "Samuel"}
+    refused = root.post(url, values)
+    assert _codes(refused) == {"quota": ["below_usage"]}
+    page = refused.content.decode()
+    assert "60 MB are used already." in page
+    assert re.search('<input type="checkbox" name="confirm_below_usage"[^>]*>', page)
+    assert not re.search('name="confirm_below_usage"[^>]*checked', page)
+    assert 'value="50 MB"' in page
+    assert _codes(root.post(url, values)) == {"quota": ["below_usage"]}
+    assert _codes(root.post(url, values | {"confirm_below_usage": ""})) == {"quota": ["below_usage"]}
+    assert root.post(url, values | {"confirm_below_usage": "on"}).status_code == 302
+    assert cast.sams_mailbox.quota == 50
+    assert Account.objects.get(pk=cast.sam.pk).first_name == "Samuel"
+    assert root.post(url, values | {"first_name": "Sam"}).status_code == 302
+
+
+def test_a_ticked_box_stays_beside_another_refusal(cast: Cast, root: Client) -> None:
+    Quota.objects.update_or_create(username="sam@dora.example", defaults={"bytes": 60 * 2**20})
+    values = SAM | {
+        "quota_mode": "own",
+        "quota": "50 MB",
+        "confirm_below_usage": "on",
+        "secondary_email": "no",
+    }
+    refused = root.post(_url("account_update", cast.sam.pk), values)
+    assert _codes(refused) == {"secondary_email": ["invalid_email"]}
+    assert re.search('name="confirm_below_usage"[^>]*checked', refused.content.decode())
+
+
+def test_what_is_wrong_with_the_value_of_the_domain_stands_beside_that_choice(
+    cast: Cast, root: Client
+) -> None:
+    update_domain(cast.root, cast.dora_example, quota=250)
+    values = SAM | {"address_local": "new", "quota_mode": "domain", "password_mode": "generate"}
+    assert _codes(root.post(_url("account_create"), values)) == {"quota_mode": ["quota_exceeds_domain"]}
+    own = values | {"quota_mode": "own", "quota": "51"}
+    assert _codes(root.post(_url("account_create"), own)) == {"quota": ["quota_exceeds_domain"]}
+    update_account(cast.root, Account.objects.get(pk=cast.sam.pk), quota=60)
+    update_domain(cast.root, cast.dora_example, quota=190)
+    refused = root.post(_url("account_update", cast.sam.pk), SAM | {"quota_mode": "domain"})
+    assert _codes(refused) == {"quota_mode": ["quota_exceeds_domain"]}
+
+
+def test_a_default_below_what_followers_use_asks_back(cast: Cast, root: Client) -> None:
+    Quota.objects.update_or_create(username="sam@dora.example", defaults={"bytes": 60 * 2**20})
+    url = _url("domain_update", cast.dora_example.pk)
+    assert "confirm_below_usage" not in _fields(root, url)
+    values = {"name": "dora.example", "quota": "100 GB", "default_mailbox_quota": "50 MB", "enabled": "on"}
+    refused = root.post(url, values)
+    assert _codes(refused) == {"default_mailbox_quota": ["below_usage"]}
+    assert (
+        "1 mailbox that gets this value uses more than 50 MB: sam@dora.example." in refused.content.decode()
+    )
+    names = list(refused.context["form"].fields)
+    assert names.index("confirm_below_usage") == names.index("default_mailbox_quota") + 1
+    assert root.post(url, values | {"confirm_below_usage": "on"}).status_code == 302
+    assert cast.sams_mailbox.quota == 50
+
+
+def test_screens_tell_when_more_was_given_than_a_domain_has(cast: Cast, root: Client) -> None:
+    detail, edit = (_url(name, cast.dora_example.pk) for name in ("domain_detail", "domain_update"))
+    assert "200 MB of 100 GB" in root.get(detail).content.decode()
+    assert "With less, they keep theirs" in root.get(edit).content.decode()
+    update_domain(cast.root, cast.dora_example, quota=150)
+    page = root.get(detail).content.decode()
+    assert "200 MB of 150 MB" in page
+    assert "More than the domain has" in page
+    assert "200 MB together, more than its 150 MB" in root.get(edit).content.decode()
+    update_domain(cast.root, cast.dora_example, quota=0)
+    assert "Given to mailboxes" not in root.get(detail).content.decode()
 
 
 # --- what an account form offers to whom -----------------------------------------------------------------------

@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from admin.bulk_changes import BulkChange, Kind, Verb
 from admin.forms.bulk import opened_plan, sealed
-from admin.models import Account, Alias, Domain, Mailbox
+from admin.models import Account, Alias, Domain, Mailbox, Quota
 from admin.operations import (
     AccountSpec,
     AliasSpec,
@@ -211,6 +211,38 @@ def test_domains_get_quotas_and_are_deleted_by_their_number(cast: Cast, browser_
     report = rita.post(DOMAINS, plan_of(shown) | {"confirmation": "delete 2"})
     assert heading(report) == "Deleted: 2 domains"
     assert Domain.objects.filter(name__startswith="d").exclude(name="dora.example").count() == 1
+
+
+def test_a_preview_of_a_quota_asks_about_mailboxes_that_use_more(cast: Cast, dora: Client) -> None:
+    ticked = {"verb": "quota", "selected": people(cast, 0, 2)}
+    Quota.objects.filter(username="p000@dora.example").update(bytes=60 * 2**20)
+    carried = {"verb": "quota", "selection": dora.post(IDENTITIES, ticked).context["selection"]}
+    shown = dora.post(IDENTITIES, carried | {"quota_mode": "own", "quota": "70 MB"})
+    assert "confirm_below_usage" not in shown.content.decode()
+    shown = dora.post(IDENTITIES, carried | {"quota_mode": "own", "quota": "50 MB"})
+    page = shown.content.decode()
+    assert "1 mailbox uses more than it would get." in page
+    assert "60 MB → 50 MB" in page
+    assert re.search('<input type="checkbox" name="confirm_below_usage"[^>]*>', page)
+    report = dora.post(IDENTITIES, plan_of(shown))
+    assert heading(report) == "Quota set: 1 account"
+    assert "They use more than they would get" in report.content.decode()
+    report = dora.post(IDENTITIES, plan_of(shown) | {"confirm_below_usage": "on"})
+    assert heading(report) == "Quota set: 1 account"
+    assert set(Mailbox.objects.filter(address__startswith="p").values_list("quota", flat=True)) == {50}
+
+
+def test_a_preview_of_a_default_quota_asks_about_followers(cast: Cast, browser_of: Browsers) -> None:
+    root = browser_of(cast.root)
+    people(cast, 0, 1)
+    Quota.objects.filter(username="p000@dora.example").update(bytes=60 * 2**20)
+    asked = root.post(DOMAINS, {"verb": "quota", "selected": f"domain:{cast.dora_example.pk}"})
+    carried = {"verb": "quota", "selection": asked.context["selection"], "quota": ""}
+    shown = root.post(DOMAINS, carried | {"default_mailbox_quota": "50 MB"})
+    assert "p000@dora.example" in shown.content.decode()
+    assert heading(root.post(DOMAINS, plan_of(shown))) == "Nothing was changed"
+    report = root.post(DOMAINS, plan_of(shown) | {"confirm_below_usage": "on"})
+    assert heading(report) == "Quota set: 1 domain"
 
 
 # --- what is not done -------------------------------------------------------------------------------------------

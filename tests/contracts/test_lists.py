@@ -75,7 +75,7 @@ def test_the_domain_list_shows_what_is_in_a_domain(cast: Cast, root: Client) -> 
     Quota.objects.filter(username="sam@dora.example").delete()
     Quota.objects.create(username="sam@dora.example", bytes=5_000_000_000)
     (row,) = root.get(DOMAINS, {"q": "dora"}).context["rows"]
-    assert (row.mailbox_count, row.alias_count, row.used_bytes, row.quota) == (2, 1, 5_000_000_000, 1000)
+    assert (row.mailbox_count, row.alias_count, row.used_bytes, row.quota) == (2, 1, 5_000_000_000, 102_400)
 
 
 def test_domains_are_ordered_by_their_numbers(root: Client) -> None:

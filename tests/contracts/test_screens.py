@@ -140,7 +140,7 @@ def test_a_domain_is_refused_beside_the_field(root: Client, fingerprint: Fingerp
 
 def test_a_domain_is_changed(cast: Cast, root: Client) -> None:
     url = _url("domain_update", cast.dora_example.pk)
-    assert 'value="1000 MB"' in root.get(url).content.decode()
+    assert 'value="100 GB"' in root.get(url).content.decode()
     values = {"quota": "5 GB", "default_mailbox_quota": "", "aliases": ["other.example"]}
     assert root.post(url, values).status_code == 302
     domain = Domain.objects.get(pk=cast.dora_example.pk)

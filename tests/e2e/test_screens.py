@@ -9,9 +9,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from admin.models import Account, Alias
-from admin.operations import create_alias
+from admin.operations import create_account, create_alias, update_account, update_domain
 from core.models import User
 from core.operations.resets import link_of
+from core.roles import Role
+from limits.kinds import Kind
+from parameters import tools
+from parameters.models import Parameter
 from tests.cast import PASSWORD, Cast
 from tests.e2e.conftest import ARTIFACTS, PHONE, WIDE
 from tests.e2e.test_main_path import sign_in
@@ -131,6 +135,57 @@ def test_every_screen_is_clean(page: Page, people: Cast, size: ViewportSize, sch
     sign_in(page, "sam@dora.example")
     expect(page.get_by_role("heading", level=1)).to_contain_text("sam@dora.example")
     look_at(page, "my_mailbox_of_a_simple_user", look)
+
+
+@pytest.mark.parametrize(("size", "scheme"), LOOKS)
+def test_every_screen_with_limits_is_clean(page: Page, people: Cast, size: ViewportSize, scheme: str) -> None:
+    look = f"{size['width']}-{scheme}"
+    Parameter.objects.create(app="limits", name="enable_domain_limits", value=True)
+    tools.forget()
+    domain, rita = people.reseller_example, people.rita.pk
+    update_domain(people.root, domain, mailboxes_limit=5, mailbox_aliases_limit=0, domain_admins_limit=-1)
+    limits = {Kind.DOMAINS: 1, Kind.DOMAIN_ADMINS: 4, Kind.MAILBOXES: 20, Kind.MAILBOX_ALIASES: 0}
+    update_account(people.root, Account.objects.get(pk=rita), limits=limits)
+    child = create_account(
+        people.rita,
+        username="child",
+        password=PASSWORD,
+        role=Role.DOMAIN_ADMIN,
+        administers=(domain.name,),
+        limits={Kind.MAILBOXES: 17},
+    ).account.pk
+    page.set_viewport_size(size)
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    sign_in(page, "rita")
+    screens = {
+        "domain_list": "/admin/domains/",
+        "identity_list": "/admin/identities/",
+        "account_create": f"/admin/accounts/new/?domain={domain.name}",
+        "alias_create": f"/admin/aliases/new/?domain={domain.name}",
+        "domain_create": "/admin/domains/new/",
+        "domain_detail": f"/admin/domains/{domain.pk}/",
+        "domain_update": f"/admin/domains/{domain.pk}/edit/",
+        "account_detail": f"/admin/accounts/{rita}/",
+        "account_update": f"/admin/accounts/{child}/edit/",
+    }
+    for name, path in screens.items():
+        page.goto(path)
+        look_at(page, f"limits_{name}", look)
+    page.get_by_label("Mailboxes").fill("21")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("left to hand out")).to_be_visible()
+    look_at(page, "limits_account_update_refused", look)
+
+    # A step for limits is there while the role has some.
+    page.goto("/admin/accounts/new/")
+    step = page.get_by_role("button", name="Resources")
+    expect(step).to_be_hidden()
+    page.get_by_text("Domain administrator", exact=True).click()
+    page.get_by_role("button", name="Next").click()
+    page.get_by_role("button", name="Next").click()
+    expect(step).to_have_attribute("aria-current", "step")
+    expect(page.get_by_role("button", name="Next")).to_be_hidden()
+    look_at(page, "limits_account_create_resources", look)
 
 
 @pytest.mark.parametrize(("size", "scheme"), LOOKS)

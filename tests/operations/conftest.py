@@ -14,9 +14,11 @@ from hypothesis import HealthCheck, Phase, settings
 
 from parameters import tools
 from parameters.models import Parameter
-from tests.cast import Cast, assemble
+from tests.cast import Cast, Template, assemble
 
 pytest.register_assert_rewrite("tests.operations.evidence")
+from tests.operations.evidence import overdrawn  # noqa: E402  rewritten only from here on
+
 settings.register_profile(
     "operations",
     deadline=None,
@@ -33,12 +35,21 @@ def hash_cheaply() -> None:
     tools.forget()
 
 
-@pytest.fixture
-def cast(db: None) -> Cast:  # noqa: ARG001  it has to be there
-    """Everybody, in a database of his own."""
+def cheaply_assembled() -> Cast:
+    """Everybody, with passwords that are checked quickly."""
     hash_cheaply()
-    ContentType.objects.get_for_models(*apps.get_models())  # cached: part of no measurement
     return assemble()
+
+
+_template = Template()
+
+
+@pytest.fixture
+def cast(db: None) -> Iterator[Cast]:  # noqa: ARG001  it has to be there
+    """Everybody, in a database of his own."""
+    ContentType.objects.get_for_models(*apps.get_models())  # cached: part of no measurement
+    yield _template.cast(cheaply_assembled)
+    assert overdrawn() == []
 
 
 @pytest.fixture
@@ -65,7 +76,7 @@ def real_database(transactional_db: None, tmp_path: Path) -> Iterator[None]:  # 
 
 
 @pytest.fixture
-def real_cast(real_database: None) -> Cast:  # noqa: ARG001  it has to be there
+def real_cast(real_database: None) -> Iterator[Cast]:  # noqa: ARG001  it has to be there
     """Everybody, committed."""
-    hash_cheaply()
-    return assemble()
+    yield cheaply_assembled()
+    assert overdrawn() == []

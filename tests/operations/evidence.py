@@ -70,6 +70,28 @@ def statements() -> Iterator[list[str]]:
     run += [query["sql"] for query in captured if not query["sql"].startswith(_TRANSACTIONS)]
 
 
+def overdrawn() -> list[tuple[object, ...]]:
+    """Resellers whose domain administrators have more together than they have themselves: there are none."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OVERDRAWN)
+        return list(cursor.fetchall())
+
+
+_OVERDRAWN = """
+    SELECT parent.user_id, parent.mailboxes_max, SUM(child.mailboxes_max), MIN(child.mailboxes_max),
+           parent.mailbox_aliases_max, SUM(child.mailbox_aliases_max), MIN(child.mailbox_aliases_max)
+    FROM limits_allowance parent
+    JOIN core_user reseller ON reseller.id = parent.user_id AND reseller.role = 'Resellers'
+    JOIN core_user admin ON admin.owner_id = parent.user_id AND admin.role = 'DomainAdmins'
+    JOIN limits_allowance child ON child.user_id = admin.id
+    GROUP BY parent.user_id, parent.mailboxes_max, parent.mailbox_aliases_max
+    HAVING (parent.mailboxes_max >= 0
+            AND (SUM(child.mailboxes_max) > parent.mailboxes_max OR MIN(child.mailboxes_max) < 0))
+        OR (parent.mailbox_aliases_max >= 0
+            AND (SUM(child.mailbox_aliases_max) > parent.mailbox_aliases_max OR MIN(child.mailbox_aliases_max) < 0))
+"""
+
+
 def events() -> list[tuple[str, str, list[str]]]:
     """The event log: verb, name of the object, changed fields; oldest first."""
     return list(Log.objects.order_by("pk").values_list("verb", "object_name", "changed"))

@@ -9,6 +9,8 @@ from admin.models import Account
 from admin.operations import AccountSpec, MailboxSpec, create_account
 from core.actor import Actor
 from core.roles import Role
+from limits.kinds import Kind
+from limits.models import Allowance
 from parameters import tools
 from parameters.models import Parameter
 from tests.cast import PASSWORD, Cast
@@ -46,6 +48,11 @@ def person(
         administers=administers,
     ).account
     return replace(cast.root, user=Account.objects.get(pk=account.pk))
+
+
+def without_limits(actor: Actor) -> None:
+    """Whom a reseller made begins with nothing."""
+    Allowance.objects.filter(user=actor.pk).update(**{f"{kind}_max": kind.unlimited for kind in Kind})
 
 
 def set_parameter(name: str, *, value: object, app: str = "admin") -> None:

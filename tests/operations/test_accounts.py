@@ -54,7 +54,7 @@ from tests.operations.evidence import (
     statements,
     versions,
 )
-from tests.operations.people import account_of, person, simple
+from tests.operations.people import account_of, person, simple, without_limits
 
 # --- who ------------------------------------------------------------------------------------------------------
 
@@ -322,7 +322,7 @@ def test_no_hash_reaches_the_history_or_the_log(cast: Cast) -> None:
 
 
 def test_a_mailbox_without_a_quota_follows_its_domain(cast: Cast) -> None:
-    create_accounts(cast.dora, [simple("a@dora.example"), simple("b@dora.example", quota=0)])
+    create_accounts(cast.root, [simple("a@dora.example"), simple("b@dora.example", quota=0)])
     boxes = Mailbox.objects.filter(address__in=["a", "b"]).order_by("address")
     assert list(boxes.values_list("quota", "use_domain_quota")) == [(100, True), (0, False)]
 
@@ -697,6 +697,7 @@ def test_a_deleted_account_takes_everything_of_its_mailbox_along(cast: Cast) -> 
 
 def test_what_a_deleted_account_owned_passes_to_its_owner(cast: Cast) -> None:
     admin = person(cast, "admin@reseller.example", Role.DOMAIN_ADMIN, by=cast.rita)
+    without_limits(admin)
     update_account(cast.rita, account_of(admin), administers=("reseller.example",))
     child = create_accounts(admin, [simple("child@reseller.example")])[0].account
     delete_accounts(cast.root, [account_of(admin)])
@@ -708,6 +709,7 @@ def test_what_a_deleted_account_owned_passes_to_its_owner(cast: Cast) -> None:
 
 def test_what_an_account_owned_passes_to_the_actor_when_its_owner_is_deleted_too(cast: Cast) -> None:
     admin = person(cast, "admin@reseller.example", Role.DOMAIN_ADMIN, by=cast.rita)
+    without_limits(admin)
     update_account(cast.rita, account_of(admin), administers=("reseller.example",))
     child = create_accounts(admin, [simple("child@reseller.example")])[0].account
     deputy = person(cast, "deputy", Role.SUPER_ADMIN, mailbox=False)

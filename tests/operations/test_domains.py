@@ -324,7 +324,7 @@ def test_domain_aliases_are_stored_published_and_recorded(cast: Cast) -> None:
     [
         ({"quota": -1, "default_mailbox_quota": 0}, "quota", "quota_out_of_range"),
         ({"quota": 99}, "default_mailbox_quota", "default_quota_too_big"),
-        ({"default_mailbox_quota": 1001}, "default_mailbox_quota", "default_quota_too_big"),
+        ({"default_mailbox_quota": 102_401}, "default_mailbox_quota", "default_quota_too_big"),
         ({"aliases": ("nodots",)}, "aliases", "domain_one_label"),
         ({"aliases": ("mallory.example",)}, "aliases", "name_taken"),
         ({"aliases": ("dora.example",)}, "aliases", "name_taken"),
@@ -388,7 +388,7 @@ def test_a_changed_domain_is_stored_and_recorded_with_the_names_of_the_fields(ca
 
 def test_a_change_that_changes_nothing_writes_nothing(cast: Cast) -> None:
     with nothing_written():
-        update_domain(cast.root, cast.dora_example, quota=1000, enabled=True, aliases=())
+        update_domain(cast.root, cast.dora_example, quota=102_400, enabled=True, aliases=())
 
 
 def test_a_new_default_quota_reaches_the_mailboxes_that_follow_it(cast: Cast) -> None:

@@ -1,0 +1,111 @@
+"""What the operations of this app take out of allowances and limits: who pays, and how much a domain holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Aggregate, Count, QuerySet, Sum
+from django.utils.translation import gettext_lazy as _
+
+from admin.holdings import held, limit_of
+from admin.models import Alias, Domain, DomainAlias, Mailbox
+from core.addresses import display_domain
+from core.models import User
+from core.roles import Role
+from limits import switches
+from limits.kinds import Kind
+from limits.operations import Owned, count_by
+from limits.wording import amount_text
+
+if TYPE_CHECKING:
+    from core.refusals import Refusals
+
+
+def owned_by(kind: Kind, owners: Iterable[int | None], amounts: Iterable[int] | None = None) -> Owned:
+    """What the owners (ids; None: nobody) of rows have in them: one piece each, or *amounts*."""
+    owned = Owned()
+    if amounts is None:
+        owned.update((owner, kind) for owner in owners if owner is not None)
+        return owned
+    for owner, amount in zip(owners, amounts, strict=True):
+        if owner is not None:
+            owned[owner, kind] += amount
+    return owned
+
+
+# --- limits of domains -----------------------------------------------------------------------------------------
+
+
+def check_room(
+    kind: Kind,
+    wanted: Sequence[tuple[int, Domain]],
+    refusals: Refusals,
+    field: str,
+) -> None:
+    """Domains, locked, have room for one more of *kind* for each position that wants one.
+
+    These limits bind everybody. Code: ``domain_limit_reached``.
+    """
+    if not switches.domains_are_limited():
+        return
+    limits = {domain.pk: limit_of(domain, kind) for _position, domain in wanted}
+    limited = {pk for pk, limit in limits.items() if limit >= 0}
+    used = held(kind, limited) if limited else {}
+    total = Counter(domain.pk for _position, domain in wanted)
+    taken = Counter(used)
+    for position, domain in wanted:
+        pk = domain.pk
+        taken[pk] += 1
+        if pk in limited and taken[pk] == max(limits[pk], used.get(pk, 0)) + 1:
+            numbers = (used.get(pk, 0), limits[pk], total[pk])
+            refuse_full(kind, domain.name, numbers, refusals, position, field)
+
+
+def refuse_full(  # what is said, and where
+    kind: Kind, name: str, numbers: tuple[int, int, int], refusals: Refusals, position: int, field: str
+) -> None:
+    """A domain has no room. *numbers*: what it holds, its limit, what is asked for."""
+    there, limit, asked = numbers
+    shown = {
+        "kind": kind.label,
+        "name": display_domain(name),
+        "taken": amount_text(kind, there),
+        "maximum": amount_text(kind, limit),
+        "asked": amount_text(kind, asked),
+        "left": amount_text(kind, max(0, limit - there)),
+    }
+    message = _(
+        "%(kind)s in “%(name)s”: %(taken)s of %(maximum)s are taken. "
+        "Whoever manages the domain can raise this limit."
+    )
+    if asked > 1:
+        message = _(
+            "%(kind)s in “%(name)s”: %(taken)s of %(maximum)s are taken; %(asked)s more are asked for, "
+            "%(left)s would fit. Whoever manages the domain can raise this limit."
+        )
+    refusals.add(position, field, "domain_limit_reached", message % shown)
+
+
+# --- counting --------------------------------------------------------------------------------------------------
+
+
+def tell_how_to_count() -> None:
+    """Let ``limits`` count what accounts own. Called once, when the apps are ready."""
+    admins = User.objects.filter(role=Role.DOMAIN_ADMIN)
+    rows: dict[Kind, QuerySet[Any]] = {
+        Kind.DOMAINS: Domain.objects.all(),
+        Kind.DOMAIN_ALIASES: DomainAlias.objects.all(),
+        Kind.DOMAIN_ADMINS: admins,
+        Kind.MAILBOXES: Mailbox.objects.all(),
+        Kind.MAILBOX_ALIASES: Alias.objects.all(),
+        Kind.QUOTA: Domain.objects.all(),
+    }
+    for kind, owned in rows.items():
+        count_by(kind, partial(_counted, owned, Sum("quota") if kind is Kind.QUOTA else Count("pk")))
+
+
+def _counted(rows: QuerySet[Any], amount: Aggregate, owners: Collection[int]) -> dict[int, int]:
+    return dict(rows.filter(owner__in=owners).order_by().values_list("owner").annotate(amount))
