@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from typing import Any
 
@@ -14,6 +14,12 @@ from django.test import Client
 from django.urls import reverse
 
 from admin.models import Account, Alias, AliasRecipient, Domain, DomainAlias, Mailbox
+from admin.operations import create_alias, create_domain
+from limits.kinds import OF_DOMAINS
+from limits.models import Allowance
+from parameters import tools
+from parameters.models import Parameter
+from tests.cast import Cast
 
 Rows = list[tuple[Any, ...]]
 
@@ -28,6 +34,7 @@ class Case:
     command: str
     words: list[str]
     refused: bool = False
+    by: str = "root"
 
 
 def domain(name: str, *, refused: bool = False, **data: Any) -> Case:
@@ -120,6 +127,34 @@ CASES = [
 ]
 
 
+RITA, DORA = "rita", "dora@dora.example"
+# Where little is left: rita may have one domain more with 100 MB, dora one alias; dora.example takes no mailbox.
+UNDER_LIMITS = [
+    replace(domain("new.example", quota=100, default_mailbox_quota=10), by=RITA),
+    replace(domain("new.example", quota=101, default_mailbox_quota=10, refused=True), by=RITA),
+    replace(domain("new.example", refused=True), by=RITA),
+    replace(
+        domain("new.example", quota=10, default_mailbox_quota=1, aliases=["a.example"], refused=True), by=RITA
+    ),
+    domain("new.example", aliases=["a.example"]),
+    replace(account("new", refused=True), by=DORA),
+    account("new", refused=True),
+    replace(alias("info", ["friend@elsewhere.example"]), by=DORA),
+    replace(alias("sam", ["friend@elsewhere.example"]), by=DORA),
+]
+NOTHING_LEFT = [
+    replace(domain("new.example", quota=10, default_mailbox_quota=1, refused=True), by=RITA),
+    replace(alias("info", ["friend@elsewhere.example"], refused=True), by=DORA),
+    alias("info", ["friend@elsewhere.example"], refused=True),
+    replace(alias("sam", ["friend@elsewhere.example"]), by=DORA),
+]
+WITH_A_QUOTA = [
+    replace(account("new", quota=0, refused=True), by=DORA),
+    account("new", quota=102_000),
+    account("new", quota=102_201, refused=True),
+]
+
+
 def stored() -> Rows:
     """What people manage, without keys, secrets and instants."""
     return [
@@ -134,7 +169,7 @@ def stored() -> Rows:
 
 def by_form(case: Case) -> tuple[set[str], Rows]:
     client = Client()
-    client.force_login(Account.objects.get(username="root"))
+    client.force_login(Account.objects.get(username=case.by))
     response = client.post(reverse(f"admin:{case.page}"), case.data)
     form = response.context["form"] if response.context and "form" in response.context else None
     errors = form.errors.get_json_data() if form is not None else {}
@@ -144,7 +179,7 @@ def by_form(case: Case) -> tuple[set[str], Rows]:
 
 def by_command(case: Case) -> tuple[set[str], Rows]:
     try:
-        call_command(case.command, "--as=root", *case.words, stdout=StringIO())
+        call_command(case.command, f"--as={case.by}", *case.words, stdout=StringIO())
     except CommandError as error:
         return {line.partition(": ")[2] or line for line in str(error).splitlines()}, stored()
     return set(), stored()
@@ -158,9 +193,46 @@ def in_a_world_of_its_own(door: Callable[[Case], tuple[set[str], Rows]], case: C
     return result
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.fixture
+def little(cast: Cast) -> Cast:
+    """A little is left."""
+    limits = {"domains_max": 2, "quota_max": 100, "domain_aliases_max": 0}
+    Allowance.objects.filter(user=cast.rita.pk).update(**limits)
+    Allowance.objects.filter(user=cast.dora.pk).update(mailboxes_max=5, mailbox_aliases_max=1)
+    Domain.objects.filter(pk=cast.dora_example.pk).update(mailboxes_limit=2, mailbox_aliases_limit=1)
+    values = {"enable_domain_limits": True, **{f"deflt_domain_{kind}_limit": 1 for kind in OF_DOMAINS}}
+    Parameter.objects.bulk_create(Parameter(app="limits", name=k, value=v) for k, v in values.items())
+    tools.forget()
+    return cast
+
+
+@pytest.fixture
+def nothing(little: Cast) -> Cast:
+    """And that is taken."""
+    create_domain(little.rita, name="last.example", quota=100, default_mailbox_quota=1)
+    create_alias(little.dora, address="last@dora.example", recipients=("x@elsewhere.example",))
+    return little
+
+
+@pytest.mark.parametrize("case", CASES + WITH_A_QUOTA, ids=lambda case: f"{case.by} {case.name}")
 @pytest.mark.usefixtures("cast")
 def test_form_and_command_agree(case: Case) -> None:
+    check(case)
+
+
+@pytest.mark.parametrize("case", UNDER_LIMITS, ids=lambda case: f"{case.by} {case.name}")
+@pytest.mark.usefixtures("little")
+def test_form_and_command_agree_when_little_is_left(case: Case) -> None:
+    check(case)
+
+
+@pytest.mark.parametrize("case", NOTHING_LEFT, ids=lambda case: f"{case.by} {case.name}")
+@pytest.mark.usefixtures("nothing")
+def test_form_and_command_agree_when_nothing_is_left(case: Case) -> None:
+    check(case)
+
+
+def check(case: Case) -> None:
     before = stored()
     form_says, after_form = in_a_world_of_its_own(by_form, case)
     command_says, after_command = in_a_world_of_its_own(by_command, case)
