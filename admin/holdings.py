@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef
 
 from admin.models import Alias, Domain, DomainAlias, Mailbox
+from core.models import User
 from limits.kinds import Kind
 
 if TYPE_CHECKING:
@@ -25,10 +26,11 @@ def rows_held(kind: Kind) -> tuple[QuerySet[Any], str]:
 
     The forward of a mailbox is no alias of its own.
     """
+    at_a_mailbox = User.objects.filter(email=OuterRef("address"))
     rows: dict[Kind, tuple[QuerySet[Any], str]] = {
         Kind.DOMAIN_ALIASES: (DomainAlias.objects.all(), "target"),
         Kind.MAILBOXES: (Mailbox.objects.all(), "domain"),
-        Kind.MAILBOX_ALIASES: (Alias.objects.filter(owner__isnull=False), "domain"),
+        Kind.MAILBOX_ALIASES: (Alias.objects.exclude(Exists(at_a_mailbox)), "domain"),
         Kind.DOMAIN_ADMINS: (Domain.administrators.through.objects.all(), "domain"),
     }
     return rows[kind]

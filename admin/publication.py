@@ -42,6 +42,7 @@ from admin.models import (
     SenderAddress,
 )
 from admin.models.domain import DomainKind
+from core.insertion import insert
 
 # A constant: what Postfix obeys is never text that somebody typed.
 RETRY_TRANSPORT = "retry:4.2.1 mailbox is being moved"
@@ -391,7 +392,8 @@ def _apply(table: _Table[Any], difference: Difference) -> int:
     for some in chunks(single, size=_DELETE_CHUNK):
         rows.filter(pk__in=some).delete()
     if difference.missing:
-        rows.bulk_create(difference.missing)
+        columns = [column.attname for column in table.model._meta.concrete_fields]
+        insert(table.model, columns, map(_content, difference.missing))
     return difference.size
 
 

@@ -53,8 +53,8 @@ CREATE FUNCTION pg_temp.draw(seed text, n bigint) RETURNS bigint LANGUAGE sql IM
 INSERT INTO admin_domain (name, quota, default_mailbox_quota, enabled, owner_id, creation, last_modification)
     SELECT substr(md5('domain' || n), 1, 9) || '.example', 0, 1024, n % 50 <> 7, {owner}, now(), now()
     FROM generate_series(1, {domains}) n;
-INSERT INTO admin_domainalias (name, target_id, enabled, creation, last_modification)
-    SELECT 'www-' || name, id, true, now(), now() FROM admin_domain WHERE id % 10 = 3;
+INSERT INTO admin_domainalias (name, target_id, enabled, owner_id, creation, last_modification)
+    SELECT 'www-' || name, id, true, {owner}, now(), now() FROM admin_domain WHERE id % 10 = 3;
 INSERT INTO admin_domainname (name, domain_id) SELECT name, id FROM admin_domain;
 INSERT INTO admin_domainname (name, alias_id) SELECT name, id FROM admin_domainalias;
 
@@ -69,8 +69,8 @@ CREATE TEMP TABLE person AS
 INSERT INTO core_user (username, email, password, is_active, owner_id, date_joined)
     SELECT local_part || '@' || domain, local_part || '@' || domain, '{password}', n % 50 <> 11, {owner}, now()
     FROM person ORDER BY n;
-INSERT INTO admin_mailbox (address, domain_id, user_id, quota, creation, last_modification)
-    SELECT p.local_part, p.domain_id, u.id, 1024, now(), now()
+INSERT INTO admin_mailbox (address, domain_id, user_id, quota, owner_id, creation, last_modification)
+    SELECT p.local_part, p.domain_id, u.id, 1024, {owner}, now(), now()
     FROM person p JOIN core_user u ON u.username = p.local_part || '@' || p.domain ORDER BY p.n;
 INSERT INTO admin_quota (username, bytes, messages)
     SELECT email, pg_temp.draw('bytes', id) / 4, pg_temp.draw('messages', id) % 20000 FROM core_user WHERE email <> '';
@@ -82,8 +82,8 @@ CREATE TEMP TABLE place AS
     FROM admin_mailbox m JOIN core_user u ON u.id = m.user_id JOIN admin_domain d ON d.id = m.domain_id;
 CREATE UNIQUE INDEX ON place (domain_id, nth);
 ANALYZE place;
-INSERT INTO admin_alias (address, domain_id, enabled, expire_at, description, creation, last_modification)
-    SELECT 'team' || n || '@' || domain, domain_id, n % 50 <> 17,
+INSERT INTO admin_alias (address, domain_id, owner_id, enabled, expire_at, description, creation, last_modification)
+    SELECT 'team' || n || '@' || domain, domain_id, {owner}, n % 50 <> 17,
         CASE WHEN n % 100 = 33 THEN now() - interval '1 day' WHEN n % 20 = 5 THEN now() + interval '1 year' END,
         '', now(), now()
     FROM place WHERE n % 4 = 1 ORDER BY n;

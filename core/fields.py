@@ -30,22 +30,23 @@ class ExactCharField(_CharField):
         return parameters
 
 
+@models.BigAutoField.register_lookup
 @ExactCharField.register_lookup
 class Among(In):
-    """``IN`` for thousands of texts: one array for PostgreSQL instead of as many parameters."""
+    """``IN`` for thousands of texts or keys: one array for PostgreSQL instead of as many parameters."""
 
     lookup_name = "among"
 
     def get_prep_lookup(self) -> Any:
-        """Texts are texts: nothing to prepare one by one."""
+        """They are what the column holds: nothing to prepare one by one."""
         return self.rhs
 
     def as_postgresql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
     ) -> tuple[str, list[Any] | tuple[Any, ...]]:
         """The column equals one of the array."""
-        texts = list(self.rhs)
-        if not texts:
+        values = list(self.rhs)
+        if not values:
             raise EmptyResultSet
         column, parameters = self.process_lhs(compiler, connection)
-        return f"{column} = ANY(%s)", [*parameters, texts]
+        return f"{column} = ANY(%s)", [*parameters, values]

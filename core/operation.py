@@ -17,13 +17,17 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, IntegrityError, OperationalError, transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from core import history
+from core.insertion import insert
 from core.models.log import Level, Log
 from core.refusals import WHOLE_OBJECT, Refusal
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.db.models import Model
 
     from core.actor import Actor
@@ -33,7 +37,6 @@ R = TypeVar("R")
 
 _ATTEMPTS = 6
 _PAUSE_S = 0.02
-_CHUNK = 2_000
 # Deadlock or serialization failure: PostgreSQL SQLSTATEs, MySQL/MariaDB error numbers.
 _RETRYABLE = frozenset({"40P01", "40001", 1213, 1205})
 _KEY_VIOLATIONS = frozenset({"23505", "23503", 1062, 1451, 1452})
@@ -128,30 +131,51 @@ def _attempt(verb: str, actor: Actor, work: Callable[[], R]) -> R:
 
 
 def _write(verb: str, actor: Actor, journal: _Journal) -> None:
-    rows = (_event(verb, actor, subject, changed) for subject, changed in journal.events)
-    Log.objects.bulk_create(rows, batch_size=_CHUNK)
+    now = timezone.now()
+    rows = (_event(verb, actor, subject, changed, now) for subject, changed in journal.events)
+    insert(Log, _COLUMNS, rows)
     history.keep(journal.versions, actor=actor.user, comment=verb)
 
 
-def _event(verb: str, actor: Actor, subject: Model, changed: tuple[str, ...]) -> Log:
+_COLUMNS = (
+    "date_created",
+    "level",
+    "logger",
+    "message",
+    "actor_id",
+    "actor_name",
+    "credential",
+    "address",
+    "verb",
+    "kind",
+    "object_id",
+    "object_name",
+    "changed",
+)
+
+
+def _event(
+    verb: str, actor: Actor, subject: Model, changed: tuple[str, ...], now: datetime
+) -> tuple[object, ...]:
     """One row of the log. What only changed along with a creation or a deletion is an update of its own."""
     kind = getattr(subject, "event_kind", None) or subject._meta.model_name or ""
     if changed and not verb.endswith(".update"):
         verb = f"{kind}.update"
     action = verb.rpartition(".")[2]
-    return Log(
-        level=_LEVELS.get(action, Level.WARNING),
-        logger="modoboa.admin",
-        message=_message(subject, action, actor),
-        actor_id=actor.pk,
-        actor_name=actor.user.username,
-        credential=actor.credential,
-        address=actor.address,
-        verb=verb,
-        kind=kind,
-        object_id=subject.pk,
-        object_name=str(subject)[:254],
-        changed=list(changed),
+    return (
+        now,
+        _LEVELS.get(action, Level.WARNING),
+        "modoboa.admin",
+        _message(subject, action, actor),
+        actor.pk,
+        actor.user.username,
+        actor.credential,
+        actor.address,
+        verb,
+        kind,
+        subject.pk,
+        str(subject)[:254],
+        changed,
     )
 
 
@@ -160,8 +184,12 @@ _WORDS = {"create": "added", "delete": "deleted"}
 
 def _message(subject: Model, action: str, actor: Actor) -> str:
     """Sentence of the log, as the documentation shows it (English, cut to the column)."""
-    kind = str(subject._meta.verbose_name_raw).capitalize()
-    return f"{kind} '{subject}' {_WORDS.get(action, 'modified')} by '{actor}'"[:255]
+    return f"{_kind_in_words(type(subject))} '{subject}' {_WORDS.get(action, 'modified')} by '{actor}'"[:255]
+
+
+@functools.cache
+def _kind_in_words(model: type[Model]) -> str:
+    return str(model._meta.verbose_name_raw).capitalize()
 
 
 def _is_retryable(error: OperationalError) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,6 +36,10 @@ class Refusal(Exception):  # noqa: N818  the product's word; it is an answer, no
     def single(cls, field: str, code: str, message: _StrOrPromise) -> Refusal:
         """Refusal of a batch of one, or of a batch as such."""
         return cls([Reason(0, field, code, message)])
+
+    def beside(self, positions: Sequence[int], field: str) -> Refusal:
+        """The refusal of a part in terms of the whole: *positions* there, and the *field* that asked for it."""
+        return Refusal([replace(r, position=positions[r.position], field=field) for r in self.reasons])
 
     @property
     def codes(self) -> list[tuple[int, str, str]]:

@@ -24,3 +24,8 @@ def may_grant_to(actor: Actor, /, account: User) -> bool:
     return actor.is_super or (
         actor.role is Role.RESELLER and account.role == Role.DOMAIN_ADMIN and account.owner_id == actor.pk
     )
+
+
+def may_see_limits(actor: Actor, /, account: User) -> bool:
+    """One's own, and those that one may set: what others have is none of anybody's business."""
+    return actor.pk == account.pk or may_grant_to(actor, account)

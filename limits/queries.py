@@ -9,16 +9,23 @@ from limits.kinds import Kind, kinds_of
 from limits.models import Allowance, Usage
 
 if TYPE_CHECKING:
-    from core.actor import Actor
+    from collections.abc import Iterable
+
     from core.models import User
 
 
-def is_unlimited(actor: Actor, kind: Kind) -> bool:
-    """Whether *actor* has no limit of *kind*."""
-    if actor.is_super or not switches.admins_are_limited():
-        return True
-    allowance = Allowance.objects.filter(user=actor.pk).first()
-    return allowance is not None and allowance.usage(kind).maximum is None
+def pools_of(accounts: Iterable[int], kind: Kind) -> dict[int, Usage]:
+    """How those of *accounts* (ids) stand that have a limit of *kind*: nobody while limits are switched off."""
+    wanted = set(accounts)
+    if not wanted or not switches.admins_are_limited():
+        return {}
+    rows = Allowance.objects.filter(user__in=wanted).exclude(**{f"{kind}_max": kind.unlimited})
+    return {allowance.pk: allowance.usage(kind) for allowance in rows}
+
+
+def limited_of(accounts: Iterable[int], kind: Kind) -> set[int]:
+    """Those of *accounts* (ids) that have a limit of *kind*."""
+    return set(pools_of(accounts, kind))
 
 
 def usages_of(user: User) -> list[Usage]:

@@ -66,7 +66,7 @@ def update_own_preferences(
 
 def remove_preferences_of(owners: Iterable[int]) -> None:
     """Part of the deletion of accounts."""
-    UserParameter.objects.filter(owner__in=list(owners)).delete()
+    UserParameter.objects.filter(owner__id__among=list(owners)).delete()
 
 
 def _clean(

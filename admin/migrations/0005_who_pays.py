@@ -60,6 +60,11 @@ def open_allowances(apps: Apps, _editor: BaseDatabaseSchemaEditor) -> None:
     allowance.objects.bulk_create(rows, batch_size=1_000)
 
 
+def close_allowances(apps: Apps, _editor: BaseDatabaseSchemaEditor) -> None:
+    """So that the way forward can be gone again."""
+    apps.get_model("limits", "Allowance").objects.all().delete()
+
+
 class Migration(migrations.Migration):
     dependencies = [
         ("admin", "0004_owners_and_limits"),
@@ -69,5 +74,5 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunPython(name_owners, migrations.RunPython.noop),
-        migrations.RunPython(open_allowances, migrations.RunPython.noop),
+        migrations.RunPython(open_allowances, close_allowances),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
@@ -84,12 +84,7 @@ def edit_aliases(actor: Actor, wishes: Sequence[AliasWish]) -> None:
         positions = [place[address] for address in specs]
         create_aliases(actor, list(specs.values()))
     except Refusal as refusal:
-        raise Refusal(
-            [
-                replace(reason, position=positions[reason.position], field="aliases")
-                for reason in refusal.reasons
-            ]
-        ) from refusal
+        raise refusal.beside(positions, "aliases") from refusal
 
 
 def _check_no_mailboxes(wishes: Sequence[AliasWish], asked: set[str]) -> None:

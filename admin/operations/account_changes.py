@@ -58,7 +58,7 @@ from core.operations.passwords import Secret, check_secret, hashed_secrets
 from core.operations.profile import check_profile
 from core.operations.seen import check_seen
 from core.operations.tokens import remove_tokens_of
-from core.refusals import Refusals
+from core.refusals import Refusal, Refusals
 from core.roles import Role
 from limits.kinds import Kind
 from limits.operations import (
@@ -443,7 +443,7 @@ def _check_quotas(
         old = draft.old_quota if domain.pk == home.pk else None
         if old is None:
             leaving[home.pk] += draft.old_quota
-        shares.append(Share(position, domain.pk, domain.quota, mailbox.quota, old))
+        shares.append(Share(position, domain.pk, domain.quota, mailbox.quota, old, domain.owner_id))
         if mailbox.quota != draft.old_quota and not draft.change.confirm_below_usage:
             used.append((position, draft.old_address, mailbox.quota))
     check_shares(actor, shares, refusals, leaving=leaving)
@@ -516,16 +516,24 @@ def _spend(actor: Actor, drafts: Sequence[_Draft], domains: Mapping[str, Domain]
         if draft.account.owner_id != actor.pk:
             draft.account.owner = actor.user
             draft.changed.append("owner")
-    arriving = [
-        (d.position, d.new_address)
-        for d in drafts
-        if d.new_address and split_address(d.new_address)[1] != d.old_address.rpartition("@")[2]
-    ]
-    check_homes(arriving, domains, refusals)
+    check_homes(_arriving(drafts), domains, refusals)
     new = [
         (d.position, n) for d in drafts for n in _given(d.change.administers) if n not in d.present_domains
     ]
     check_appointments(new, domains, refusals)
+
+
+def _arriving(drafts: Sequence[_Draft]) -> list[tuple[int, str]]:
+    """New mailboxes (position, address) of domains, beyond those that leave the same domain."""
+    places = [(d, d.old_address.rpartition("@")[2], d.new_address.rpartition("@")[2]) for d in drafts]
+    moving = [(draft, old, new) for draft, old, new in places if new and new != old]
+    leaving = Counter(old for _draft, old, _new in moving)
+    arriving = []
+    for draft, _old, new in moving:
+        leaving[new] -= 1
+        if leaving[new] < 0:
+            arriving.append((draft.position, draft.new_address))
+    return arriving
 
 
 # --- writing ---------------------------------------------------------------------------------------------------
@@ -575,6 +583,8 @@ def _save_changes(actor: Actor, drafts: Sequence[_Draft], domains: Mapping[str, 
     moved = [draft for draft in drafts if "role" in draft.changed]
     _withdraw([draft.account.pk for draft in moved if not _administers(draft)])
     heirs = _step_down(actor, [draft for draft in moved if draft.is_demoted])
+    for draft in drafts:  # whose owner steps down with them
+        draft.account.owner_id = heirs.get(draft.account.owner_id or 0, draft.account.owner_id)
     ended = end_allowances([draft.account.pk for draft in moved], heirs)
     save_columns([d.account for d in drafts if d.changed], [c for c in _COLUMNS if c in changed])
     now = timezone.now()
@@ -693,5 +703,9 @@ def _follow_with_aliases(actor: Actor, drafts: Sequence[_Draft]) -> None:
         and draft.change.keep_old_address
         and draft.old_address not in _given(draft.change.aliases)
     ]
-    if kept:
+    if not kept:
+        return
+    try:
         create_aliases(actor, [AliasSpec(address=d.old_address, recipients=(d.account.email,)) for d in kept])
+    except Refusal as refusal:
+        raise refusal.beside([draft.position for draft in kept], "keep_old_address") from refusal

@@ -546,7 +546,8 @@ def delete_accounts(actor: Actor, /, accounts: Sequence[Account], *, keep_direct
     ids = [account.pk for account in accounts]
     lock_domains(actor, ids=Mailbox.objects.filter(user__in=ids).values_list("domain_id", flat=True))
     stored = locked_accounts(actor, ids)
-    boxes = list(Mailbox.objects.filter(user__in=stored).select_related("user", "domain"))
+    # Locked, as is whatever else is given back: its owner could change at this moment.
+    boxes = list(Mailbox.objects.filter(user__in=stored).select_related("user", "domain").select_for_update())
     for position, account in enumerate(accounts):
         if account.pk not in stored:
             refusals.add(position, "", "gone", _("This account does not exist any more."))
@@ -562,8 +563,8 @@ def delete_accounts(actor: Actor, /, accounts: Sequence[Account], *, keep_direct
     keys = publication.keys_of_mailboxes([box.pk for box in boxes])
     returned = Owned()
     keys |= remove_mailboxes(boxes, returned, keep_directories=keep_directories)
-    remove_accounts(actor, stored, returned)
-    give_back(returned)
+    give_back(returned)  # before anybody takes over what is left
+    remove_accounts(actor, stored)
     publication.publish(keys)
 
 
@@ -597,11 +598,10 @@ def remove_mailboxes(
     return keys
 
 
-def remove_accounts(actor: Actor, accounts: Mapping[int, Account], returned: Owned) -> None:
-    """Delete accounts without mailboxes; what they own passes on. Part of other operations, as above."""
-    returned += owned_by(
-        Kind.DOMAIN_ADMINS, [a.owner_id for a in accounts.values() if a.role == Role.DOMAIN_ADMIN]
-    )
+def remove_accounts(actor: Actor, accounts: Mapping[int, Account]) -> None:
+    """Delete accounts without mailboxes; what they own passes on. Part of other operations."""
+    admins = [account for account in accounts.values() if account.role == Role.DOMAIN_ADMIN]
+    give_back(owned_by(Kind.DOMAIN_ADMINS, [account.owner_id for account in admins]))
     administrators = {pk: a for pk, a in accounts.items() if a.role != Role.SIMPLE_USER}
     roles = {pk: Role(account.role) for pk, account in administrators.items()}
     end_allowances(administrators, pass_on(actor, administrators, roles))
@@ -609,15 +609,16 @@ def remove_accounts(actor: Actor, accounts: Mapping[int, Account], returned: Own
     remove_preferences_of(accounts)
     for account in accounts.values():
         record(account, versions=())
-    Domain.administrators.through.objects.filter(user_id__in=accounts).delete()
-    Revision.objects.filter(user__in=accounts).update(user=None)
-    delete_rows(User.objects.filter(pk__in=accounts))
+    ids = frozenset(accounts)
+    Domain.administrators.through.objects.filter(user__id__among=ids).delete()
+    Revision.objects.filter(user__id__among=ids).update(user=None)
+    delete_rows(User.objects.filter(id__among=ids))
 
 
 def pass_on(actor: Actor, accounts: Mapping[int, Account], roles: Mapping[int, Role]) -> dict[int, int]:
-    """What administrators, who had *roles*, own goes to their owners, else to the actor. Returns the heirs.
+    """What administrators, who had *roles*, own goes to their owners, else to a super administrator. Returns the heirs.
 
-    What a reseller owned goes to super administrators: it could be more than another reseller may have.
+    What a reseller owned goes to super administrators always: it could be more than another reseller may have.
     """
     if not accounts:
         return {}
@@ -629,7 +630,7 @@ def pass_on(actor: Actor, accounts: Mapping[int, Account], roles: Mapping[int, R
         if owner in able and not (needs_super and able[owner] != Role.SUPER_ADMIN):
             heirs[pk] = owner
         else:
-            heirs[pk] = _first_super_admin() if needs_super and not actor.is_super else actor.pk
+            heirs[pk] = actor.pk if actor.is_super else _first_super_admin()
     heir = Case(*(When(owner=pk, then=Value(each)) for pk, each in heirs.items()))
     for domain in Domain.objects.filter(owner__in=heirs):
         record(domain, changed=["owner"], versions=())

@@ -524,7 +524,7 @@ def remove_aliases(ids: Sequence[int], returned: Owned) -> publication.Keys:
     keys = publication.Keys()
     doomed = list(ids)
     while doomed:
-        for alias in Alias.objects.filter(pk__in=doomed):
+        for alias in Alias.objects.filter(pk__in=doomed).select_for_update():  # the owner could change
             keys.addresses.add(alias.address)
             returned += owned_by(Kind.MAILBOX_ALIASES, [alias.owner_id])
             record(alias, versions=())

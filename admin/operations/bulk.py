@@ -7,7 +7,7 @@ change: sending a plan twice does nothing the second time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +15,17 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from admin import policies
-from admin.allocation import NO_ROOM, Share, allocated, overfull, too_much
+from admin.allocation import (
+    NO_ROOM,
+    NO_ROOM_IN_POOL,
+    DomainQuotas,
+    Share,
+    allocated,
+    overfull,
+    overfull_followers,
+    refused_quotas,
+    too_much,
+)
 from admin.bulk_changes import BulkChange, Ids, Kind, Verb
 from admin.models import Account, Alias, Domain, Mailbox
 from admin.operations import (
@@ -105,6 +115,8 @@ def change_domains(actor: Actor, /, plan: BulkPlan) -> BulkReport:
         wanted = {name: value for name, value in quotas.items() if value is not None}
         values["confirm_below_usage"] = plan.confirm_below_usage
     batch.leave(lambda domain: all(getattr(domain, name) == value for name, value in wanted.items()))
+    if change.verb is Verb.QUOTA:
+        batch.skip(_beyond_pools(actor, plan, batch.members, wanted), "limit_reached", NO_ROOM_IN_POOL)
     return batch.run(
         lambda some: update_domains(
             actor, [DomainChange(domain=domain, **wanted, **values) for domain in some]
@@ -180,6 +192,32 @@ def _without_room(plan: BulkPlan, accounts: Sequence[Account]) -> set[int]:
     asked = [share for share in shares.values() if share.counts]
     given = allocated({share.domain for share in asked if share.more > 0})
     return {share.position for share in too_much(asked, given)}
+
+
+def _beyond_pools(
+    actor: Actor, plan: BulkPlan, domains: Sequence[Domain], wanted: Mapping[str, int]
+) -> set[int]:
+    """Domains (ids) for which the quota of their owners has no room, once the others have got what they ask for."""
+    asked = [
+        DomainQuotas(
+            domain=domain.pk,
+            owner=domain.owner_id,
+            quota=wanted.get("quota", domain.quota),
+            default=wanted.get("default_mailbox_quota", domain.default_mailbox_quota),
+            old_quota=domain.quota,
+            changed=[name for name, value in wanted.items() if getattr(domain, name) != value],
+        )
+        for domain in domains
+    ]
+    if not plan.confirm_below_usage and not actor.is_super:
+        defaults = {
+            domain.pk: each.default
+            for domain, each in zip(domains, asked, strict=True)
+            if "default_mailbox_quota" in each.changed
+        }
+        crowded = overfull_followers(defaults)
+        asked = [each for each in asked if each.domain not in crowded]
+    return {pk for pk, code in refused_quotas(actor, asked).items() if code == "limit_reached"}
 
 
 def _has_quota(present: tuple[int, bool, int] | None, wanted: int | None) -> bool:

@@ -73,15 +73,18 @@ def settle_limits(actor: Actor, drafts: Mapping[int, DomainDraft], refusals: Ref
 def _settle_quotas(actor: Actor, drafts: Mapping[int, DomainDraft], refusals: Refusals) -> None:
     """Super administrators give more than the owner of a domain has; nobody else does."""
     growth: dict[int, dict[int, int]] = {}
+    # What nobody gets anyhow takes no room from others, and may be a number that no column holds.
+    refused = {reason.position for reason in refusals if reason.field in {"quota", "default_mailbox_quota"}}
     for position, draft in drafts.items():
-        if "quota" in draft.changed and draft.domain.owner_id is not None:
+        if "quota" in draft.changed and draft.domain.owner_id is not None and position not in refused:
             theirs = growth.setdefault(draft.domain.owner_id, {})
             theirs[position] = draft.domain.quota - draft.old_quota
     if actor.is_super:
         take_over(Owned({(owner, Kind.QUOTA): sum(theirs.values()) for owner, theirs in growth.items()}))
         return
     for owner, theirs in sorted(growth.items()):
-        spend_of(owner, [Demand(Kind.QUOTA, list(theirs), "quota", list(theirs.values()))], refusals)
+        demand = Demand(Kind.QUOTA, list(theirs), "quota", list(theirs.values()))
+        spend_of(owner, [demand], refusals, by=actor)
 
 
 def _check_changed(drafts: Mapping[int, DomainDraft], refusals: Refusals) -> None:
@@ -98,7 +101,7 @@ def _check_changed(drafts: Mapping[int, DomainDraft], refusals: Refusals) -> Non
 def possessions(domains: Collection[Domain]) -> Owned:
     """What the owners of domains and of their aliases have in them."""
     owners = [domain.owner_id for domain in domains]
-    aliases = DomainAlias.objects.filter(target__in=[domain.pk for domain in domains])
+    aliases = DomainAlias.objects.filter(target__in=[domain.pk for domain in domains]).select_for_update()
     owned = owned_by(Kind.DOMAINS, owners)
     owned.update(owned_by(Kind.QUOTA, owners, [domain.quota for domain in domains]))
     owned.update(owned_by(Kind.DOMAIN_ALIASES, aliases.values_list("owner", flat=True)))

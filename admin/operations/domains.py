@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from admin import policies, publication
+from admin.allocation import DomainQuotas, storable
 from admin.models import (
     Account,
     Alias,
@@ -56,7 +57,7 @@ from core.operations.seen import check_seen
 from core.refusals import Refusals
 from core.roles import Role
 from limits.kinds import Kind
-from limits.operations import Demand, Owned, give_back, spend
+from limits.operations import Demand, give_back, spend
 from parameters.tools import get_global_parameter
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def create_checked_domains(
     demands = [
         Demand(Kind.DOMAINS, places, "name"),
         Demand(Kind.DOMAIN_ALIASES, [position for position, _field, _name in further], "aliases"),
-        Demand(Kind.QUOTA, places, "quota", [draft.quota for draft in drafts]),
+        Demand(Kind.QUOTA, places, "quota", [d.quota if storable(d.quota) else 0 for d in drafts]),
     ]
     spend(actor, demands, refusals)
     refusals.raise_if_any()
@@ -331,8 +332,17 @@ _QUOTAS = ("quota", "default_mailbox_quota")
 def _check_new_quotas(actor: Actor, drafts: Sequence[DomainSpec], refusals: Refusals) -> None:
     for position, draft in enumerate(drafts):
         check_domain_quotas(draft.quota, draft.default_mailbox_quota, refusals, position)
-    lifted = {p: [name for name in _QUOTAS if not getattr(draft, name)] for p, draft in enumerate(drafts)}
-    check_within_pool(actor, lifted, refusals)
+    asked = {
+        position: DomainQuotas(
+            domain=None,
+            owner=actor.pk,
+            quota=draft.quota,
+            default=draft.default_mailbox_quota,
+            changed=_QUOTAS,
+        )
+        for position, draft in enumerate(drafts)
+    }
+    check_within_pool(actor, asked, refusals)
 
 
 def _save_domain_aliases(aliases: list[DomainAlias]) -> list[DomainAlias]:
@@ -387,9 +397,9 @@ def update_domains(actor: Actor, /, changes: Sequence[DomainChange]) -> list[Dom
     """Change domains. A new default mailbox quota reaches every mailbox that uses it.
 
     A new name carries everything under the old one with it: addresses, logins, recipients, usage, sender addresses.
-    A quota below what the mailboxes have together is accepted: they keep theirs, and get no more. Codes: as for
-    creation, ``below_usage``, ``gone`` for a domain that was deleted meanwhile, ``logins_there``, ``address_too_long``,
-    ``above_you``, ``changed_meanwhile``.
+    A quota below what the mailboxes have together is accepted where the owner's is not limited: they keep theirs, and
+    get no more. Codes: as for creation, ``below_allocated``, ``quota_exceeds_domain``, ``below_usage``, ``gone`` for a
+    domain that was deleted meanwhile, ``logins_there``, ``address_too_long``, ``above_you``, ``changed_meanwhile``.
     """
     asked = {
         name
@@ -414,7 +424,7 @@ def _update_domains(
     refusals = Refusals()
     locked = {d.pk: d for d in lock_domains(actor, ids=[c.domain.pk for c in changes]).values()}
     present: dict[int, dict[str, DomainAlias]] = {pk: {} for pk in locked}
-    for alias in DomainAlias.objects.filter(target__in=locked):
+    for alias in DomainAlias.objects.filter(target__in=locked).select_for_update():
         present[alias.target_id][alias.name] = alias
     drafts: list[DomainDraft] = []
     quotas: dict[int, DomainDraft] = {}
@@ -449,11 +459,18 @@ def _check_changed_quotas(
     actor: Actor, changes: Sequence[DomainChange], drafts: Mapping[int, DomainDraft], refusals: Refusals
 ) -> None:
     """Stored values are never judged again, whatever else changes."""
-    lifted = {
-        position: [name for name in _QUOTAS if name in draft.changed and not getattr(draft.domain, name)]
+    asked = {
+        position: DomainQuotas(
+            domain=draft.domain.pk,
+            owner=draft.domain.owner_id,
+            quota=draft.domain.quota,
+            default=draft.domain.default_mailbox_quota,
+            old_quota=draft.old_quota,
+            changed=draft.changed,
+        )
         for position, draft in drafts.items()
     }
-    check_within_pool(actor, lifted, refusals)
+    check_within_pool(actor, asked, refusals)
     new_defaults = {
         position: (draft.domain.pk, draft.domain.default_mailbox_quota)
         for position, draft in drafts.items()
@@ -599,7 +616,7 @@ def delete_domains(actor: Actor, /, domains: Sequence[Domain], *, keep_directori
     """
     refusals = Refusals()
     locked = {d.pk: d for d in lock_domains(actor, ids=[domain.pk for domain in domains]).values()}
-    boxes = list(Mailbox.objects.filter(domain__in=locked).order_by("pk"))
+    boxes = list(Mailbox.objects.filter(domain__in=locked).order_by("pk").select_for_update())
     people = {account.pk: account for account in Account.objects.filter(mailbox__domain__in=locked)}
     for box in boxes:
         box.user, box.domain = people[box.user_id], locked[box.domain_id]
@@ -613,8 +630,8 @@ def delete_domains(actor: Actor, /, domains: Sequence[Domain], *, keep_directori
     keys |= remove_aliases(list(Alias.objects.filter(domain__in=ids).values_list("pk", flat=True)), returned)
     keys |= remove_mailboxes(boxes, returned, keep_directories=keep_directories, domains=ids)
     keys |= _drop_foreign_senders(dict.fromkeys(keys.names))
-    _remove_people(actor, people, ending, returned)
-    give_back(returned)
+    give_back(returned)  # before anybody takes over what is left
+    _remove_people(actor, people, ending)
     DomainName.objects.filter(name__in=keys.names).delete()
     DomainAlias.objects.filter(target__in=ids).delete()
     for domain in locked.values():
@@ -667,13 +684,11 @@ def _check_super_admin_remains(
         refuse_last_super_admin(refusals, position, "")
 
 
-def _remove_people(
-    actor: Actor, people: Mapping[int, Account], ending: Mapping[int, Account], returned: Owned
-) -> None:
+def _remove_people(actor: Actor, people: Mapping[int, Account], ending: Mapping[int, Account]) -> None:
     """Accounts end with their mailboxes; those of administrators may lose the address only."""
     staying = [each for pk, each in people.items() if pk not in ending]
     for account in staying:
         account.email = ""
         record(account, changed=["email"])
     Account.objects.filter(pk__in=[account.pk for account in staying]).update(email="")
-    remove_accounts(actor, ending, returned)
+    remove_accounts(actor, ending)

@@ -7,7 +7,7 @@ where something changes that it is about.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from django.utils.formats import number_format
@@ -16,12 +16,16 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from admin import policies
 from admin.allocation import (
+    Division,
+    DomainQuotas,
     Share,
     allocated,
-    may_leave_unlimited,
+    divisions,
+    limited_owners,
     overfull,
     overfull_followers,
     too_much,
+    unlawfully_unlimited,
 )
 from admin.operations.ground import check_quota
 from core.presentation import MIB, size_text, unicode_domain
@@ -32,18 +36,22 @@ if TYPE_CHECKING:
     from core.refusals import Refusals
 
 _NAMED: Final = 3
-# What a reseller with a quota of his own has to give, by field: code and sentence.
+# What has to be given out of a limited quota, by field: code, and a sentence for the owner and for others.
 _NEEDED: Final = {
     "quota": (
         "quota_required",
         gettext_lazy(
             "Your own quota is limited, so each of your domains needs one. Enter how much this one gets."
         ),
+        gettext_lazy("The quota of its owner is limited, so this domain needs one. Enter how much it gets."),
     ),
     "default_mailbox_quota": (
         "default_quota_required",
         gettext_lazy(
             "Your own quota is limited, so new mailboxes cannot go without one. Enter how much they get."
+        ),
+        gettext_lazy(
+            "The quota of its owner is limited, so new mailboxes cannot go without one. Enter how much they get."
         ),
     ),
 }
@@ -56,7 +64,13 @@ def new_shares(asked: Iterable[tuple[int, str, int | None]], domains: Mapping[st
     """Shares of new mailboxes: (position, address, quota), where None follows the domain. Unknown ones are left out."""
     found = [(position, domains.get(address.rpartition("@")[2]), quota) for position, address, quota in asked]
     return [
-        Share(position, domain.pk, domain.quota, domain.default_mailbox_quota if quota is None else quota)
+        Share(
+            position,
+            domain.pk,
+            domain.quota,
+            domain.default_mailbox_quota if quota is None else quota,
+            owner=domain.owner_id,
+        )
         for position, domain, quota in found
         if domain is not None
     ]
@@ -71,7 +85,7 @@ def check_shares(
     does not fit any more.
     """
     asked = [share for share in shares if share.counts]
-    _check_not_without(actor, [share for share in asked if not share.quota], refusals)
+    _check_not_without(actor, asked, refusals)
     wanting = {share.domain for share in asked if share.more > 0}
     if not wanting:
         return
@@ -88,9 +102,7 @@ def check_shares(
 
 def _check_not_without(actor: Actor, shares: Sequence[Share], refusals: Refusals) -> None:
     """Without a limit a mailbox could take the whole domain, and more."""
-    if not shares or may_leave_unlimited(actor):
-        return
-    for share in shares:
+    for share in unlawfully_unlimited(actor, shares):
         message = _(
             "This domain has a quota of %(quota)s, so each of its mailboxes needs one. Enter how much this one gets."
         )
@@ -161,17 +173,46 @@ def check_domain_quotas(quota: int, default: int, refusals: Refusals, position: 
         refusals.add(position, "default_mailbox_quota", "default_quota_too_big", message % shown)
 
 
-def check_within_pool(actor: Actor, asked: Mapping[int, Collection[str]], refusals: Refusals) -> None:
-    """Who has a quota himself leaves no domain without one. *asked*: fields that become 0, by position.
+def check_within_pool(actor: Actor, asked: Mapping[int, DomainQuotas], refusals: Refusals) -> None:
+    """Out of a limited quota of the owner nothing unlimited is given, nor more than the domain has or gives up.
 
-    Codes: ``quota_required``, ``default_quota_required``.
+    Super administrators may. Codes: ``quota_required``, ``default_quota_required``, ``below_allocated``,
+    ``quota_exceeds_domain``.
     """
-    if not any(asked.values()) or may_leave_unlimited(actor):
-        return
-    for position, fields in asked.items():
-        for field in sorted(fields):
-            code, message = _NEEDED[field]
-            refusals.add(position, field, code, message)
+    judged = {p: d for p, d in asked.items() if d.lifted or d.shrinks or d.reaches_followers}
+    limited = limited_owners(actor, (each.owner for each in judged.values()))
+    within = {position: each for position, each in judged.items() if each.owner in limited}
+    divided = divisions(each for each in within.values() if not each.lifted)
+    for position, each in within.items():
+        for field in each.lifted:
+            code, *words = _NEEDED[field]
+            refusals.add(position, field, code, words[each.owner != actor.pk])
+        if each.domain in divided:
+            _check_division(each, divided[each.domain], refusals, position)
+
+
+def _check_division(asked: DomainQuotas, division: Division, refusals: Refusals, position: int) -> None:
+    if asked.shrinks and division.leaves(asked.quota):
+        message = _(
+            "The mailboxes of this domain have %(given)s together, so it cannot get less. Take some back from them "
+            "first."
+        )
+        shown = {"given": exact_size(min(division.before, division.after))}
+        refusals.add(position, "quota", "below_allocated", message % shown)
+    if asked.reaches_followers and division.outgrows(asked.quota):
+        message = ngettext(
+            "%(number)s mailbox gets this value. All mailboxes of the domain would have %(given)s together, but it has "
+            "%(quota)s. Choose less, or raise the domain's quota.",
+            "%(number)s mailboxes get this value. All mailboxes of the domain would have %(given)s together, but it "
+            "has %(quota)s. Choose less, or raise the domain's quota.",
+            division.followers,
+        )
+        shown = {
+            "number": number_format(division.followers, force_grouping=True),
+            "given": exact_size(division.after),
+            "quota": exact_size(asked.quota),
+        }
+        refusals.add(position, "default_mailbox_quota", "quota_exceeds_domain", message % shown)
 
 
 def check_followers_usage(asked: Mapping[int, tuple[int, int]], refusals: Refusals) -> None:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 def logins_taken_under(domain: Domain, old: str, new: str) -> bool:
     """True when somebody signs in with a name that a login or a mailbox under *old* would get under *new*."""
-    there = User.objects.filter(username__endswith=f"@{new}").values_list("username", "pk")
+    # No mailbox lies under a new name, so no simple user signs in there.
+    there = _logins_under(new).values_list("username", "pk")
     before = {f"{split_address(name)[0]}@{old}": pk for name, pk in there}
     if not before:
         return False

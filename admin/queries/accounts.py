@@ -13,6 +13,7 @@ from admin.queries.events import Event, recent_events
 from admin.queries.mail_settings import MailSetting, mail_settings
 from admin.queries.resources import Resource, resources_of
 from core.roles import Role
+from limits.policies import may_see_limits
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise
@@ -77,7 +78,7 @@ def account_facts(actor: Actor, account: Account) -> AccountFacts:
         role_label=Role(account.role).label,
         sender_addresses=list(SenderAddress.objects.filter(mailbox__user=account.pk).order_by("address")),
         domains=administered_domains(actor, account),
-        resources=resources_of(account),
+        resources=resources_of(account) if may_see_limits(actor, account) else [],
         events=recent_events("account", account.pk),
     )
 

@@ -15,12 +15,15 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from admin.allocation import (
     NO_ROOM,
+    NO_ROOM_IN_POOL,
+    DomainQuotas,
     Share,
     allocated,
-    may_leave_unlimited,
     overfull,
     overfull_followers,
+    refused_quotas,
     too_much,
+    unlawfully_unlimited,
 )
 from admin.bulk_changes import BulkChange, Ids, Kind, Verb, number_of
 from admin.models import Account, Alias, Domain, Mailbox
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _SHOWN: Final = 50
+# What a share of a mailbox is made of.
+_SHARED: Final = ("", "__quota", "__default_mailbox_quota", "__owner")
 
 GONE: Final = gettext_lazy("Not there any more")
 ABOVE: Final = gettext_lazy("Not yours to administer: they rank above you, or look after domains of others")
@@ -49,8 +54,10 @@ PEOPLE_ABOVE: Final = gettext_lazy("Mailboxes of accounts are in it that are not
 DEFAULT_TOO_BIG: Final = gettext_lazy("A new mailbox would get more than the whole domain")
 MAILBOX_NEEDS_QUOTA: Final = gettext_lazy("Their domains have a quota, so every mailbox there needs one")
 DOMAIN_NEEDS_QUOTA: Final = gettext_lazy(
-    "Your own quota is limited, so your domains and their mailboxes need one"
+    "The quota of their owners is limited, so domains and their mailboxes need one"
 )
+BELOW_ALLOCATED: Final = gettext_lazy("Their mailboxes have more together")
+FOLLOWERS_TOO_BIG: Final = gettext_lazy("Their mailboxes would have more together than the domain")
 BELOW_USE: Final = gettext_lazy("They use more than they would get")
 FOLLOWERS_BELOW_USE: Final = gettext_lazy("Mailboxes in them use more than they would get")
 
@@ -67,6 +74,9 @@ _REASONS: Final[Mapping[tuple[Kind | None, str], _StrOrPromise]] = {
     (Kind.ACCOUNT, "quota_required"): MAILBOX_NEEDS_QUOTA,
     (Kind.DOMAIN, "quota_required"): DOMAIN_NEEDS_QUOTA,
     (Kind.DOMAIN, "default_quota_required"): DOMAIN_NEEDS_QUOTA,
+    (Kind.DOMAIN, "quota_exceeds_domain"): FOLLOWERS_TOO_BIG,
+    (Kind.DOMAIN, "below_allocated"): BELOW_ALLOCATED,
+    (Kind.DOMAIN, "limit_reached"): NO_ROOM_IN_POOL,
     (None, "quota_exceeds_domain"): NO_ROOM,
     (Kind.ACCOUNT, "below_usage"): BELOW_USE,
     (Kind.DOMAIN, "below_usage"): FOLLOWERS_BELOW_USE,
@@ -119,13 +129,12 @@ class Preview:
 class _Sorted:
     """Everything that was asked for, in three heaps."""
 
-    may_leave_unlimited: bool
     changing: list[Line] = field(default_factory=list)
     unchanged: list[Line] = field(default_factory=list)
     blocked: dict[_StrOrPromise, list[Line]] = field(default_factory=dict)
-    # Of mailboxes that would change, by address; and new default quotas, by domain.
+    # Of mailboxes that would change, by address; and of domains.
     shares: dict[str, Share] = field(default_factory=dict)
-    defaults: dict[int, int] = field(default_factory=dict)
+    quotas: dict[int, DomainQuotas] = field(default_factory=dict)
 
     def block(self, reason: _StrOrPromise, line: Line) -> None:
         """It cannot be touched."""
@@ -155,11 +164,12 @@ def _ids(found: QuerySet[Any], limit: int) -> tuple[int, ...]:
 
 def preview(actor: Actor, change: BulkChange, ids: Ids) -> Preview:
     """Sort what *actor* sees of *ids*; the number of statements depends on their number in chunks only."""
-    heaps = _Sorted(change.verb is not Verb.QUOTA or may_leave_unlimited(actor))
+    heaps = _Sorted()
     for kind, sort in ((Kind.ACCOUNT, _accounts), (Kind.ALIAS, _aliases), (Kind.DOMAIN, _domains)):
         for some in chunks(ids.get(kind, ())):
             sort(actor, change, some, heaps)
     _block_without_room(heaps)
+    _block_refused_domains(actor, heaps)
     changing = {kind: _of(heaps.changing, kind) for kind in Kind}
     return Preview(
         change=change,
@@ -174,11 +184,18 @@ def preview(actor: Actor, change: BulkChange, ids: Ids) -> Preview:
 
 def _accounts(actor: Actor, change: BulkChange, ids: Sequence[int], heaps: _Sorted) -> None:
     above = set(Account.objects.beyond_reach_of(actor).filter(pk__in=ids).values_list("pk", flat=True))
-    mailbox = ("quota", "use_domain_quota", "domain", "domain__quota", "domain__default_mailbox_quota")
+    mailbox = ("quota", "use_domain_quota", *(f"domain{column}" for column in _SHARED))
     columns = ("pk", "username", "is_active", "email", *(f"mailbox__{column}" for column in mailbox))
-    rows = Account.objects.visible_to(actor).filter(pk__in=ids).order_by().values_list(*columns)
+    rows = list(Account.objects.visible_to(actor).filter(pk__in=ids).order_by().values_list(*columns))
+    shares = {}
+    if change.verb is Verb.QUOTA:
+        for pk, _name, _active, _address, present, _follows, domain, limit, of_domain, owner in rows:
+            wanted = of_domain if change.quota is None else change.quota
+            if present is not None and pk not in above:
+                shares[pk] = Share(pk, domain, limit, wanted, present, owner)
+    unlimited = {share.position for share in unlawfully_unlimited(actor, shares.values())}
     found = {}
-    for pk, name, is_active, address, present, follows, domain, limit, of_domain in rows:
+    for pk, name, is_active, address, present, follows, *_domain in rows:
         found[pk] = line = Line(Kind.ACCOUNT, pk, name)
         if pk in above:
             heaps.block(ABOVE, line)
@@ -189,14 +206,13 @@ def _accounts(actor: Actor, change: BulkChange, ids: Sequence[int], heaps: _Sort
         elif present is None:
             heaps.block(NO_MAILBOX, line)
         else:
-            wanted = of_domain if change.quota is None else change.quota
-            is_so = (present, follows) == (wanted, change.quota is None)
-            share = Share(pk, domain, limit, wanted, present)
-            if share.counts and not wanted and not heaps.may_leave_unlimited:
+            share = shares[pk]
+            if pk in unlimited:
                 heaps.block(MAILBOX_NEEDS_QUOTA, line)
                 continue
+            is_so = (present, follows) == (share.quota, change.quota is None)
             heaps.shares |= {address: share} if share.more else {}
-            note = _steps(_limit(present, follows=follows), _limit(wanted, follows=change.quota is None))
+            note = _steps(_limit(present, follows=follows), _limit(share.quota, follows=change.quota is None))
             _file(Line(Kind.ACCOUNT, pk, name, note), heaps, is_so=is_so)
     _missing(Kind.ACCOUNT, ids, found, heaps)
 
@@ -224,8 +240,8 @@ def _domains(actor: Actor, change: BulkChange, ids: Sequence[int], heaps: _Sorte
     own, protected = _kept_domains(actor, ids) if change.verb is Verb.DELETE else (set(), set())
     rows = Domain.objects.visible_to(actor).filter(pk__in=ids).order_by()
     found = set()
-    for pk, name, enabled, quota, default in rows.values_list(
-        "pk", "name", "enabled", "quota", "default_mailbox_quota"
+    for pk, name, enabled, owner, *quotas in rows.values_list(
+        "pk", "name", "enabled", "owner", "quota", "default_mailbox_quota"
     ):
         found.add(pk)
         line = Line(Kind.DOMAIN, pk, name)
@@ -236,7 +252,7 @@ def _domains(actor: Actor, change: BulkChange, ids: Sequence[int], heaps: _Sorte
         elif change.verb is not Verb.QUOTA:
             _switch(change, line, heaps, is_on=enabled)
         else:
-            _domain_quotas(change, line, (quota, default), heaps)
+            _domain_quotas(change, line, owner, quotas, heaps)
     _missing(Kind.DOMAIN, ids, found, heaps)
 
 
@@ -248,24 +264,28 @@ def _kept_domains(actor: Actor, ids: Sequence[int]) -> tuple[set[int], set[int]]
     return set(own), set(beyond.values_list("domain_id", flat=True))
 
 
-def _domain_quotas(change: BulkChange, line: Line, present: tuple[int, int], heaps: _Sorted) -> None:
+def _domain_quotas(
+    change: BulkChange, line: Line, owner: int | None, present: Sequence[int], heaps: _Sorted
+) -> None:
     asked = (change.quota, change.default_mailbox_quota)
     quota, default = (old if new is None else new for old, new in zip(present, asked, strict=True))
-    if 0 < quota < default:
-        heaps.block(DEFAULT_TOO_BIG, line)
-        return
-    lifted = (new == 0 != old for old, new in zip(present, (quota, default), strict=True))
-    if not heaps.may_leave_unlimited and any(lifted):
-        heaps.block(DOMAIN_NEEDS_QUOTA, line)
-        return
-    heaps.defaults |= {line.pk: default} if default != present[1] else {}
+    names = ("quota", "default_mailbox_quota")
     words = (_("domain: %(steps)s"), _("new mailboxes: %(steps)s"))
-    notes = [
-        word % {"steps": _steps(_limit(old), _limit(new))}
-        for word, old, new in zip(words, present, (quota, default), strict=True)
+    notes = {
+        name: word % {"steps": _steps(_limit(old), _limit(new))}
+        for name, word, old, new in zip(names, words, present, (quota, default), strict=True)
         if old != new
-    ]
-    _file(Line(line.kind, line.pk, line.name, ", ".join(notes)), heaps, is_so=not notes)
+    }
+    if notes:
+        heaps.quotas[line.pk] = DomainQuotas(
+            domain=line.pk,
+            owner=owner,
+            quota=quota,
+            default=default,
+            old_quota=present[0],
+            changed=notes.keys(),
+        )
+    _file(Line(line.kind, line.pk, line.name, ", ".join(notes.values())), heaps, is_so=not notes)
 
 
 def _block_without_room(heaps: _Sorted) -> None:
@@ -282,14 +302,32 @@ def _block_without_room(heaps: _Sorted) -> None:
     heaps.shares = {a: share for a, share in heaps.shares.items() if share.position not in refused}
 
 
+def _block_refused_domains(actor: Actor, heaps: _Sorted) -> None:
+    """Domains that would be refused, or for which the quota of their owners has no room left."""
+    refused = refused_quotas(actor, list(heaps.quotas.values()))
+    staying = []
+    for line in heaps.changing:
+        if line.kind is Kind.DOMAIN and line.pk in refused:
+            code = refused[line.pk]
+            reason = _REASONS.get((Kind.DOMAIN, code), _REASONS.get((None, code), ""))
+            heaps.block(reason, Line(line.kind, line.pk, line.name))
+            del heaps.quotas[line.pk]
+        else:
+            staying.append(line)
+    heaps.changing = staying
+
+
 def _crowded(heaps: _Sorted) -> Iterator[Line]:
     """Mailboxes that would get less than they use."""
     quotas = {address: share.quota for address, share in heaps.shares.items()}
     for address, used in overfull(quotas).items():
         yield Line(Kind.ACCOUNT, 0, address, _steps(size_text(used), _limit(quotas[address])))
-    for pk, addresses in overfull_followers(heaps.defaults).items():
+    defaults = {
+        pk: each.default for pk, each in heaps.quotas.items() if "default_mailbox_quota" in each.changed
+    }
+    for pk, addresses in overfull_followers(defaults).items():
         for address in addresses:
-            yield Line(Kind.DOMAIN, pk, address, _limit(heaps.defaults[pk]))
+            yield Line(Kind.DOMAIN, pk, address, _limit(defaults[pk]))
 
 
 def _switch(change: BulkChange, line: Line, heaps: _Sorted, *, is_on: bool) -> None:
@@ -338,7 +376,7 @@ def _consequences(change: BulkChange, ids: Ids) -> list[str]:
 
 def reported(skipped: Iterable[tuple[Kind, str, str, _StrOrPromise]]) -> list[Group]:
     """What an operation left out (kind, name, code, sentence), by reason; reasons foreseen here keep their words."""
-    heaps = _Sorted(may_leave_unlimited=True)
+    heaps = _Sorted()
     for kind, name, code, sentence in skipped:
         heaps.block(_REASONS.get((kind, code), _REASONS.get((None, code), sentence)), Line(kind, 0, name))
     return [_group(lines, reason) for reason, lines in heaps.blocked.items()]

@@ -77,7 +77,13 @@ class User(AbstractBaseUser):
         verbose_name = _("account")
         verbose_name_plural = _("accounts")
         ordering = ("username",)
-        indexes = (models.Index(fields=["email", "is_active"], name="core_user_email_active"),)
+        indexes = (
+            models.Index(fields=["email", "is_active"], name="core_user_email_active"),
+            # Few among many: whoever looks for administrators does not look at everybody.
+            models.Index(
+                fields=["username"], condition=~Q(role=Role.SIMPLE_USER), name="core_user_administrators"
+            ),
+        )
         constraints = (
             models.CheckConstraint(condition=Q(role__in=Role.values), name="core_user_role_known"),
             models.CheckConstraint(condition=~Q(username=""), name="core_user_has_a_name"),

@@ -137,4 +137,4 @@ def revoke_token(actor: Actor, /, token: ApiToken) -> None:
 def remove_tokens_of(owners: Iterable[int]) -> None:
     """Part of the deletion of accounts, and of new passwords that others give."""
     if ids := list(owners):
-        ApiToken.objects.filter(owner__in=ids).delete()
+        ApiToken.objects.filter(owner__id__among=ids).delete()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,20 +71,42 @@ def set_limits(actor: Actor, grants: Sequence[Grant]) -> list[User]:
         raise PermissionDenied
     refusals = Refusals()
     drafts = _locked_drafts(actor, grants, refusals)
-    changed = []
-    for draft in drafts:
-        before = {kind: getattr(draft.allowance, f"{kind}_max") for kind in Kind}
+    before = {draft.account.pk: copy(draft.allowance) for draft in drafts}
+    # What resellers may have is set before it is handed out, and judged when that is done.
+    for draft in sorted(drafts, key=lambda draft: draft.account.role == Role.DOMAIN_ADMIN):
         for kind, value in grants[draft.position].limits.items():
-            if value != before[kind] and _is_possible(draft, kind, value, refusals):
+            if value != getattr(draft.allowance, f"{kind}_max") and _is_possible(
+                draft, kind, value, refusals
+            ):
                 setattr(draft.allowance, f"{kind}_max", value)
-        if before != {kind: getattr(draft.allowance, f"{kind}_max") for kind in Kind}:
-            changed.append(draft)
-    _check_handed_out(changed, refusals)
+    changed = [
+        d for d in drafts if any(_limit(d.allowance, k) != _limit(before[d.account.pk], k) for k in Kind)
+    ]
+    _check_use(changed, before, refusals)
     refusals.raise_if_any()
     Allowance.objects.bulk_update([draft.allowance for draft in changed], [f"{kind}_max" for kind in Kind])
     pools = {draft.pool.pk: draft.pool for draft in changed if draft.pool is not None}
     Allowance.objects.bulk_update(pools.values(), [f"{kind}_granted" for kind in HANDED_OUT])
+    _check_handed_out(changed, refusals)
+    refusals.raise_if_any()
     return [draft.account for draft in changed]
+
+
+def _limit(allowance: Allowance, kind: Kind) -> int:
+    limit: int = getattr(allowance, f"{kind}_max")
+    return limit
+
+
+def _check_use(drafts: Sequence[_Draft], before: Mapping[int, Allowance], refusals: Refusals) -> None:
+    """No limit that changed is below what is taken."""
+    for draft in drafts:
+        for kind in Kind:
+            usage = draft.allowance.usage(kind)
+            changed = _limit(draft.allowance, kind) != _limit(before[draft.account.pk], kind)
+            if changed and usage.maximum is not None and usage.maximum < usage.taken:
+                message = _("%(taken)s are taken already; the limit cannot be lower.")
+                shown = {"taken": amount_text(kind, usage.taken)}
+                refusals.add(draft.position, field_of(kind), "below_use", message % shown)
 
 
 def _locked_drafts(actor: Actor, grants: Sequence[Grant], refusals: Refusals) -> list[_Draft]:
@@ -94,6 +117,9 @@ def _locked_drafts(actor: Actor, grants: Sequence[Grant], refusals: Refusals) ->
         pk__in={account.owner_id for account in accounts.values()}, role=Role.RESELLER
     )
     names = dict(resellers.values_list("pk", "username"))
+    # A row that is missing is one of nothing; what there is already, `recount` finds.
+    limited = [account for account in accounts.values() if kinds_of(account.role)]
+    Allowance.objects.bulk_create((Allowance(user_id=a.pk) for a in limited), ignore_conflicts=True)
     rows = locked_allowances([*accounts, *names])
     drafts: dict[int, _Draft] = {}
     for position, each in enumerate(grants):
@@ -121,8 +147,6 @@ def _locked_drafts(actor: Actor, grants: Sequence[Grant], refusals: Refusals) ->
 
 def _is_possible(draft: _Draft, kind: Kind, value: int, refusals: Refusals) -> bool:
     """Whether the account can have this limit; takes the difference out of the pool."""
-    usage = draft.allowance.usage(kind)
-    shown = {"kind": kind.label, "taken": amount_text(kind, usage.taken), "name": draft.reseller}
     if kind not in kinds_of(draft.account.role):
         message = _("Only resellers have a limit of this kind.")
         refusals.add(draft.position, field_of(kind), "not_limited", message)
@@ -134,9 +158,6 @@ def _is_possible(draft: _Draft, kind: Kind, value: int, refusals: Refusals) -> b
             "limit_out_of_range",
             message % {"least": kind.unlimited, "most": MAX_LIMIT},
         )
-    elif value != kind.unlimited and value < usage.taken:
-        message = _("%(taken)s are taken already; the limit cannot be lower.")
-        refusals.add(draft.position, field_of(kind), "below_use", message % shown)
     elif draft.pool is None:
         return True
     else:
@@ -148,7 +169,7 @@ def _draw(draft: _Draft, pool: Allowance, kind: Kind, value: int, refusals: Refu
     """Take the difference to the present limit out of the pool of a reseller."""
     before, left = draft.allowance.usage(kind).maximum or 0, pool.usage(kind).left
     difference = max(0, value) - before
-    shown = {"kind": kind.label, "name": draft.reseller, "left": amount_text(kind, left or 0)}
+    shown = {"name": draft.reseller, "left": amount_text(kind, left or 0)}
     if value == kind.unlimited and left is not None:
         message = _("%(name)s is limited and cannot hand out without limit; enter a number.")
         refusals.add(draft.position, field_of(kind), "unlimited_not_yours", message % shown)
@@ -163,7 +184,7 @@ def _draw(draft: _Draft, pool: Allowance, kind: Kind, value: int, refusals: Refu
 
 
 def _check_handed_out(changed: Sequence[_Draft], refusals: Refusals) -> None:
-    """A reseller gets no limit while domain administrators of his have none."""
+    """Nobody whose domain administrators have no limit has one: as it is written by now."""
     limited = {
         draft.account.pk: draft
         for draft in changed

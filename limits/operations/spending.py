@@ -62,11 +62,11 @@ class Demand:
 def spend(actor: Actor, demands: Iterable[Demand], refusals: Refusals) -> None:
     """Take what is to be created out of the allowance of *actor*. Code: ``limit_reached``."""
     if not actor.is_super:
-        spend_of(actor.pk, demands, refusals)
+        spend_of(actor.pk, demands, refusals, by=actor)
 
 
-def spend_of(payer: int, demands: Iterable[Demand], refusals: Refusals) -> None:
-    """As :func:`spend`, out of the allowance of the account *payer*, who need not be the actor; each kind once."""
+def spend_of(payer: int, demands: Iterable[Demand], refusals: Refusals, *, by: Actor) -> None:
+    """As :func:`spend`, out of the allowance of the account *payer*, who need not be the actor *by*; each kind once."""
     wanted = [demand for demand in demands if demand.total]
     amounts = {demand.kind: demand.total for demand in wanted}
     if not amounts:
@@ -79,9 +79,10 @@ def spend_of(payer: int, demands: Iterable[Demand], refusals: Refusals) -> None:
     if rows.filter(room).update(**_used_after(amounts)):
         return
     allowance = locked_allowances([payer]).get(payer)
-    if allowance is None and not User.objects.filter(pk=payer, role__in=LIMITED).exists():
+    unlimited = payer != by.pk and not User.objects.filter(pk=payer, role__in=LIMITED).exists()
+    if allowance is None and unlimited:
         return
-    if not _refuse(payer, allowance or Allowance(user_id=payer), wanted, refusals):
+    if not _refuse(allowance or Allowance(user_id=payer), wanted, refusals, by=by):
         rows.update(**_used_after(amounts))  # somebody gave back in between, and now it is locked
 
 
@@ -89,8 +90,11 @@ def _used_after(amounts: Mapping[Kind, int]) -> dict[str, Any]:
     return {f"{k}_used": Greatest(F(f"{k}_used") + n, Value(0)) for k, n in amounts.items()}
 
 
-def _refuse(payer: int, allowance: Allowance, demands: Sequence[Demand], refusals: Refusals) -> bool:
-    """Say of each demand that does not fit how much would; False when everything fits after all."""
+def _refuse(allowance: Allowance, demands: Sequence[Demand], refusals: Refusals, *, by: Actor) -> bool:
+    """Say of each demand that does not fit how much would; False when everything fits after all.
+
+    What somebody else has is none of the actor's business.
+    """
     refused = False
     for demand in demands:
         usage = allowance.usage(demand.kind)
@@ -103,13 +107,17 @@ def _refuse(payer: int, allowance: Allowance, demands: Sequence[Demand], refusal
             "maximum": amount_text(usage.kind, usage.maximum or 0),
             "asked": amount_text(usage.kind, demand.total),
             "left": amount_text(usage.kind, usage.left),
-            "above": who_can_raise(payer),
+            "above": who_can_raise(allowance.pk),
         }
         message = _("%(kind)s: %(taken)s of %(maximum)s are taken. %(above)s can raise this limit.")
         if demand.total > 1:
             message = _(
                 "%(kind)s: %(taken)s of %(maximum)s are taken; %(asked)s more are asked for, %(left)s would fit. "
                 "%(above)s can raise this limit."
+            )
+        if allowance.pk != by.pk:
+            message = _(
+                "%(kind)s: this is more than the owner may have. A super administrator can raise that limit."
             )
         refusals.add(demand.beyond(usage.left), demand.field, "limit_reached", message % shown)
     return refused
@@ -156,7 +164,7 @@ def open_allowances(
 ) -> None:
     """Allowances for administrators: the defaults when a super administrator made them, else nothing.
 
-    What they own already stands in those *before*.
+    Who rises had one *before*, and keeps what he has and what he may have of it.
     """
     rows = []
     for account in accounts:
@@ -166,6 +174,8 @@ def open_allowances(
             draws = account.role == Role.DOMAIN_ADMIN and account.owner_id != actor.pk  # maybe on a pool
             for kind in kinds:
                 given = switches.default_of_admins(kind) if actor.is_super and not draws else 0
+                if old is not None and kind in HANDED_OUT:
+                    given = getattr(old, f"{kind}_max")
                 setattr(row, f"{kind}_max", given)
                 setattr(row, f"{kind}_used", getattr(old, f"{kind}_used", 0))
             rows.append(row)

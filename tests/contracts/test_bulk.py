@@ -27,6 +27,7 @@ from admin.operations import (
     delete_aliases,
 )
 from core.actor import Actor
+from limits.models import Allowance
 from parameters import tools
 from parameters.models import Parameter
 from tests.cast import PASSWORD, Cast
@@ -211,6 +212,42 @@ def test_domains_get_quotas_and_are_deleted_by_their_number(cast: Cast, browser_
     report = rita.post(DOMAINS, plan_of(shown) | {"confirmation": "delete 2"})
     assert heading(report) == "Deleted: 2 domains"
     assert Domain.objects.filter(name__startswith="d").exclude(name="dora.example").count() == 1
+
+
+def test_domains_for_which_their_owner_has_no_room_are_named_and_left(
+    cast: Cast, browser_of: Browsers
+) -> None:
+    rita = browser_of(cast.rita)
+    specs = [DomainSpec(name=f"d{n:02}.example", quota=100, default_mailbox_quota=10) for n in range(12)]
+    made = create_domains(cast.rita, specs)
+    Allowance.objects.filter(pk=cast.rita.pk).update(quota_max=5000)
+    asked = rita.post(DOMAINS, {"verb": "quota", "selected": [f"domain:{each.pk}" for each in made]})
+    carried = {"verb": "quota", "selection": asked.context["selection"], "default_mailbox_quota": ""}
+    shown = rita.post(DOMAINS, carried | {"quota": "1000 MB"})
+    assert heading(shown) == "Set the quota of 4 domains?"
+    assert "The quota of their owners has no room left" in shown.content.decode()
+    Allowance.objects.filter(pk=cast.rita.pk).update(quota_max=4000)
+    report = rita.post(DOMAINS, plan_of(shown))
+    assert (report.status_code, heading(report)) == (200, "Quota set: 3 domains")
+    assert "The quota of their owners has no room left" in report.content.decode()
+    assert Domain.objects.filter(quota=1000).count() == 3
+
+
+@pytest.mark.parametrize("typed", ["999999999999999T", "9999999999T", "-5T"])
+@pytest.mark.parametrize("name", ["rita", "root"])
+def test_absurd_quotas_of_many_domains_change_nothing(
+    cast: Cast, browser_of: Browsers, name: str, typed: str
+) -> None:
+    Allowance.objects.filter(pk=cast.rita.pk).update(quota_max=5000)
+    browser = browser_of(cast.everybody[name])
+    asked = browser.post(DOMAINS, {"verb": "quota", "selected": f"domain:{cast.reseller_example.pk}"})
+    carried = {"verb": "quota", "selection": asked.context["selection"], "default_mailbox_quota": ""}
+    shown = browser.post(DOMAINS, carried | {"quota": typed})
+    if shown.status_code == 200:
+        shown = browser.post(DOMAINS, plan_of(shown))
+        assert (shown.status_code, heading(shown)) == (200, "Nothing was changed")
+    assert shown.status_code in {200, 422}
+    assert Domain.objects.get(pk=cast.reseller_example.pk).quota == 0
 
 
 def test_a_preview_of_a_quota_asks_about_mailboxes_that_use_more(cast: Cast, dora: Client) -> None:

@@ -71,6 +71,32 @@ def _ron(cast: Cast, limits: Mapping[Kind, int] | None = None) -> Actor:
     return Actor(Account.objects.get(pk=ron.pk), Credential.SESSION, "127.0.0.1")
 
 
+def test_nobody_reads_the_limits_of_others(cast: Cast, browser_of: Browsers) -> None:
+    """Neither those of an equal in the same domain, nor of a reseller whose mailbox is there."""
+    equal = create_account(
+        cast.root,
+        username="equal@dora.example",
+        password=PASSWORD,
+        role=Role.DOMAIN_ADMIN,
+        mailbox=MailboxSpec(address="equal@dora.example"),
+        administers=("dora.example",),
+    ).account
+    pages = {
+        account: reverse("admin:account_detail", args=[account.pk]) for account in (equal, cast.dora.user)
+    }
+    shown = {
+        (name, account.username): "Resource usage" in _text(browser_of(actor).get(url))
+        for name, actor in (("root", cast.root), ("dora", cast.dora))
+        for account, url in pages.items()
+    }
+    assert shown == {
+        ("root", "equal@dora.example"): True,
+        ("root", "dora@dora.example"): True,
+        ("dora", "equal@dora.example"): False,
+        ("dora", "dora@dora.example"): True,
+    }
+
+
 def _text(answer: Any) -> str:
     """Words of a page, without what is between them."""
     words = re.sub(r"<[^>]*>", " ", answer.content.decode())

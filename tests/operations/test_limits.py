@@ -16,6 +16,7 @@ from django.db import IntegrityError, connection, transaction
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
+from admin import bulk_changes
 from admin.models import Account, Alias, Domain, DomainAlias, Mailbox
 from admin.operations import (
     AccountChange,
@@ -41,6 +42,8 @@ from admin.operations import (
     update_accounts,
     update_domain,
 )
+from admin.operations import aliases as alias_operations
+from admin.operations.bulk import BulkPlan, change_identities
 from admin.operations.forwards import set_own_forward
 from admin.operations.setting_up import DomainSetup, FirstAdministrator
 from core.actor import Actor, Credential
@@ -51,7 +54,7 @@ from limits import policies
 from limits.kinds import HANDED_OUT, LIMITED, MAX_LIMIT, OF_DOMAINS, Kind, kinds_of
 from limits.models import Allowance
 from limits.operations import Demand, Drift, Grant, Owned, give_back, grant, recount, spend
-from limits.queries import is_unlimited, usages_of
+from limits.queries import limited_of, usages_of
 from tests.cast import PASSWORD, Cast
 from tests.operations.evidence import (
     events,
@@ -65,7 +68,7 @@ from tests.operations.evidence import (
 )
 from tests.operations.people import account_of, person, set_parameter, simple
 from tests.operations.test_publication import Life, live, picks
-from tests.operations.test_races import DONE, race
+from tests.operations.test_races import DONE, meet, race
 
 ALIAS = ("x@out.example",)
 
@@ -143,9 +146,9 @@ def test_nothing_is_limited_while_limits_are_switched_off_but_everything_is_coun
     create_aliases(cast.dora, aliases(3))
     assert used(cast.dora) == {"mailboxes": 2, "mailbox_aliases": 3}
     assert usages_of(cast.dora.user) == []
-    assert is_unlimited(cast.dora, Kind.MAILBOXES)
+    assert limited_of([cast.dora.pk], Kind.MAILBOXES) == set()
     set_parameter("enable_admin_limits", value=True, app="limits")
-    assert not is_unlimited(cast.dora, Kind.MAILBOXES)
+    assert limited_of([cast.dora.pk], Kind.MAILBOXES) == {cast.dora.pk}
     with refused_as("address", "limit_reached"):
         create_accounts(cast.dora, [simple("three@dora.example")])
 
@@ -445,6 +448,37 @@ def test_two_in_one_batch_draw_on_one_pool(cast: Cast, pool: Actor) -> None:
         grant(cast.rita, [Grant(account=accounts[0], limits={Kind.MAILBOXES: 1})] * 2)
 
 
+def test_a_reseller_and_his_administrator_change_together(cast: Cast, pool: Actor) -> None:
+    """The order in the batch does not matter, and nobody gets more in between."""
+
+    def together(rita: int, child: int) -> None:
+        pairs = [(cast.rita, rita), (pool, child)]
+        for some in (pairs, pairs[::-1]):
+            grant(
+                cast.root,
+                [Grant(account=account_of(who), limits={Kind.MAILBOXES: value}) for who, value in some],
+            )
+
+    limit(cast.rita, mailboxes=10)
+    hand_out(cast.rita, pool, mailboxes=8)
+    together(5, 3)
+    together(20, 19)
+    together(-1, -1)
+    with refused((0, "mailboxes_limit", "handed_out_unlimited")):
+        hand_out(cast.root, cast.rita, mailboxes=10)
+    together(10, 3)
+    with refused((0, "mailboxes_limit", "unlimited_not_yours")):
+        hand_out(cast.root, pool, mailboxes=-1)
+
+
+def test_an_allowance_that_is_missing_is_one_of_nothing(cast: Cast, pool: Actor) -> None:
+    Allowance.objects.filter(user=pool.pk).delete()
+    with refused_as("address", "limit_reached"):
+        create_accounts(pool, [simple("x@reseller.example")])
+    hand_out(cast.rita, pool, mailboxes=3)
+    create_accounts(pool, [simple("x@reseller.example")])
+
+
 @pytest.mark.parametrize("value", [-2, MAX_LIMIT + 1, 2**63])
 def test_a_limit_is_a_number_that_every_table_holds(cast: Cast, value: int) -> None:
     with refused_as("mailboxes_limit", "limit_out_of_range"):
@@ -603,6 +637,91 @@ def test_after_every_change_of_role_the_counters_are_right(
     assert allowance(cast.rita).mailboxes_granted == 0
 
 
+@pytest.mark.parametrize("way", ["alone", "with what he made", "by the hundred", "with the domain"])
+def test_what_goes_with_an_administrator_is_not_inherited(cast: Cast, pool: Actor, way: str) -> None:
+    """First it is given back, then the rest is taken over."""
+    set_parameter("auto_account_removal", value=True)
+    hand_out(cast.rita, pool, mailboxes=5, mailbox_aliases=5)
+    made = create_accounts(pool, [simple("x@reseller.example")])[0].account
+    # It leads to his mailbox only, and goes with that.
+    own = create_alias(pool, address="o@reseller.example", recipients=("admin@reseller.example",))
+    create_aliases(pool, aliases(2, "reseller.example"))
+    match way:
+        case "alone":
+            delete_accounts(cast.rita, [account_of(pool)])
+        case "with what he made":
+            delete_accounts(cast.rita, [account_of(pool), made])
+        case "by the hundred":
+            ids = {bulk_changes.Kind.ACCOUNT: (pool.pk, made.pk), bulk_changes.Kind.ALIAS: (own.pk,)}
+            change = bulk_changes.BulkChange(verb=bulk_changes.Verb.DELETE)
+            change_identities(cast.rita, BulkPlan(change, ids))
+        case _:
+            delete_domains(cast.rita, [cast.reseller_example])
+    assert recount() == []
+
+
+def test_whoever_rises_keeps_what_he_may_have(cast: Cast, pool: Actor) -> None:
+    for kind in HANDED_OUT:
+        set_parameter(f"deflt_user_{kind}_limit", value=0, app="limits")
+    limit(cast.rita, mailboxes=10)
+    hand_out(cast.rita, pool, mailboxes=4)
+    create_accounts(pool, [simple("x@reseller.example")])
+    update_account(cast.root, account_of(pool), role=Role.RESELLER)
+    assert allowance(pool).usage(Kind.MAILBOXES).left == 3
+
+
+def test_an_owner_who_steps_down_in_the_same_batch_is_not_written_back(cast: Cast, pool: Actor) -> None:
+    third = create_accounts(cast.dora, [simple("s@dora.example")])[0].account
+    update_accounts(
+        cast.root,
+        [
+            AccountChange(account=account_of(cast.rita), role=Role.DOMAIN_ADMIN),
+            AccountChange(account=account_of(pool), is_active=False),
+            AccountChange(account=third, role=Role.DOMAIN_ADMIN),
+        ],
+    )
+    assert User.objects.get(pk=pool.pk).owner_id == cast.root.pk
+    assert recount() == []
+
+
+def test_an_equal_inherits_nothing(cast: Cast, pool: Actor) -> None:
+    equal = person(cast, "equal@reseller.example", Role.DOMAIN_ADMIN, administers=("reseller.example",))
+    hand_out(cast.rita, pool, mailboxes=5)
+    create_accounts(pool, [simple("x@reseller.example")])
+    User.objects.filter(pk=pool.pk).update(owner=None)
+    delete_accounts(equal, [account_of(pool)])
+    assert used(equal) == {}
+    assert Mailbox.objects.get(address="x").owner_id == cast.root.pk
+
+
+def test_who_is_no_administrator_any_more_spends_nothing(cast: Cast) -> None:
+    """His request began before."""
+    before = cast.rita
+    update_account(cast.root, account_of(before), role=Role.SIMPLE_USER, address="rita@dora.example")
+    with refused((0, "name", "limit_reached")):
+        create_domain(before, name="late.example", quota=1, default_mailbox_quota=1)
+
+
+def test_an_alias_goes_while_its_owner_goes(real_cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is given back to whoever owns it by then."""
+    admin = person(
+        real_cast,
+        "da",
+        Role.DOMAIN_ADMIN,
+        by=real_cast.rita,
+        mailbox=False,
+        administers=("reseller.example",),
+    )
+    hand_out(real_cast.rita, admin, mailbox_aliases=5)
+    alias = create_aliases(admin, aliases(1, "reseller.example"))[0]
+    meet(monkeypatch, alias_operations, "owned_by")
+    race(
+        lambda: delete_aliases(real_cast.root, [alias]),
+        lambda: delete_accounts(real_cast.root, [account_of(admin)]),
+    )
+    assert recount() == []
+
+
 # --- limits of domains ----------------------------------------------------------------------------------------
 
 
@@ -724,6 +843,41 @@ def test_a_batch_that_a_domain_cannot_take_says_how_many_would_fit(cast: Cast, f
     with refused((4, "address", "domain_limit_reached")) as caught:
         create_aliases(cast.root, [*other, *aliases(5, start=20)])
     assert "1 of 4 are taken; 5 more are asked for, 3 would fit" in sentences(caught)[0]
+
+
+def test_mailboxes_that_change_places_need_no_room(cast: Cast) -> None:
+    set_parameter("enable_domain_limits", value=True, app="limits")
+    for name in ("one.example", "two.example"):
+        create_domain(cast.root, name=name, mailboxes_limit=1)
+    new = create_accounts(cast.root, [simple("a@one.example"), simple("b@two.example")])
+    a, b = (each.account for each in new)
+    swap = [
+        AccountChange(account=a, address="a@two.example"),
+        AccountChange(account=b, address="b@one.example"),
+    ]
+    with refused((0, "address", "domain_limit_reached")):
+        update_accounts(cast.root, swap[:1])
+    update_accounts(cast.root, swap)
+
+
+def test_an_alias_that_nobody_owns_takes_its_place_too(cast: Cast, full: Domain) -> None:
+    Alias.objects.filter(domain=full).update(owner=None)
+    with refused_as("address", "domain_limit_reached"):
+        create_aliases(cast.root, aliases(1, start=9))
+
+
+def test_an_old_address_that_finds_no_room_is_refused_at_its_place(cast: Cast, pool: Actor) -> None:
+    hand_out(cast.rita, pool, mailboxes=5)
+    new = create_accounts(pool, [simple("a@reseller.example"), simple("b@reseller.example")])
+    a, b = (each.account for each in new)
+    with refused((1, "keep_old_address", "limit_reached")):
+        update_accounts(
+            pool,
+            [
+                AccountChange(account=a, first_name="A"),
+                AccountChange(account=b, address="c@reseller.example", keep_old_address=True),
+            ],
+        )
 
 
 def test_a_limit_of_a_domain_is_not_below_what_is_there(cast: Cast, full: Domain) -> None:

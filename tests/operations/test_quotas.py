@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection, transaction
 
-from admin.allocation import NO_ROOM, Share, allocated, too_much
+from admin.allocation import NO_ROOM, NO_ROOM_IN_POOL, Share, allocated, too_much
 from admin.bulk_changes import BulkChange, Ids, Kind, Verb
 from admin.models import Account, Domain, Mailbox, Quota
 from admin.models.domain import MAX_QUOTA_MB
@@ -32,14 +32,24 @@ from admin.operations import (
 )
 from admin.operations.bulk import BulkPlan, BulkReport, change_domains, change_identities
 from admin.operations.quotas import exact_size
-from admin.queries.bulk import DOMAIN_NEEDS_QUOTA, MAILBOX_NEEDS_QUOTA, Preview, preview
+from admin.queries.bulk import (
+    BELOW_ALLOCATED,
+    DEFAULT_TOO_BIG,
+    DOMAIN_NEEDS_QUOTA,
+    FOLLOWERS_TOO_BIG,
+    MAILBOX_NEEDS_QUOTA,
+    Preview,
+    preview,
+)
 from core.actor import Actor
 from core.presentation import MIB
 from core.roles import Role
+from limits.kinds import Kind as Limited
 from limits.models import Allowance
+from limits.queries import limited_of
 from tests.cast import Cast
 from tests.operations.evidence import refused, refused_as, sentences, statements
-from tests.operations.people import account_of, set_parameter, simple
+from tests.operations.people import account_of, person, set_parameter, simple, without_limits
 from tests.operations.test_races import assert_one_wins, meet, race
 
 POOL_MB = 50_000
@@ -70,6 +80,19 @@ def first(domain: Domain) -> Account:
 def limit_pool(actor: Actor, quota: int = POOL_MB) -> None:
     """From now on the reseller has a quota himself."""
     Allowance.objects.filter(user=actor.pk).update(quota_max=quota)
+
+
+def used_of(actor: Actor) -> int:
+    return Allowance.objects.get(user=actor.pk).quota_used
+
+
+def guest(cast: Cast, *domains: Domain) -> Actor:
+    """A reseller without a limit who looks after domains of others."""
+    rick = person(cast, "rick", Role.RESELLER, mailbox=False)
+    without_limits(rick)
+    for domain in domains:
+        add_administrators(cast.root, [Appointment(domain, "rick")])
+    return rick
 
 
 def uses(address: str, size: int) -> None:
@@ -536,7 +559,180 @@ def test_the_first_administrator_of_a_domain_gets_its_default(cast: Cast) -> Non
     assert allocated([new.domain.pk]) == {new.domain.pk: 10}
 
 
+# --- it is the owner's quota that counts -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pool", [POOL_MB, 0])
+@pytest.mark.parametrize("name", ["rita", "rick", "root"])
+def test_whose_quota_it_is_decides_about_domains_and_mailboxes_without_one(
+    cast: Cast, shared: Domain, name: str, pool: int
+) -> None:
+    actor = {"rita": cast.rita, "root": cast.root, "rick": guest(cast, shared)}[name]
+    limit_pool(cast.rita, pool)
+    asked = [("quota", "quota_required"), ("default_mailbox_quota", "default_quota_required")]
+    if not pool or name == "root":
+        box(actor, "new@shared.example", quota=0)
+        update_account(actor, first(shared), quota=0)
+        for field, _code in reversed(asked):
+            update_domain(actor, shared, **{field: 0})
+        return
+    for field, code in asked:
+        with refused_as(field, code) as caught:
+            update_domain(actor, shared, **{field: 0})
+        whose = "Your own quota" if name == "rita" else "The quota of its owner"
+        assert sentences(caught)[0].startswith(f"{whose} is limited")
+        assert not any(letter.isdigit() for letter in sentences(caught)[0])
+    with refused_as("quota", "quota_required"):
+        box(actor, "new@shared.example", quota=0)
+    with refused_as("quota", "quota_required"):
+        update_account(actor, first(shared), quota=0)
+
+
+def test_a_limited_reseller_leaves_domains_of_others_as_they_may_be(cast: Cast) -> None:
+    domain = create_domain(cast.root, name="roots.example", quota=500, default_mailbox_quota=10)
+    add_administrators(cast.root, [Appointment(domain, "rita"), Appointment(domain, "dora@dora.example")])
+    limit_pool(cast.rita, 5)
+    account = box(cast.rita, "a@roots.example", quota=0)
+    update_account(cast.rita, account, quota=100)
+    with refused_as("quota", "quota_required"):
+        update_account(cast.dora, account, quota=0)
+    update_domain(cast.rita, domain, quota=50)
+    update_domain(cast.rita, domain, quota=0, default_mailbox_quota=0)
+    update_account(cast.rita, account, quota=0)
+    with refused((0, "quota", "quota_required"), (0, "default_mailbox_quota", "default_quota_required")):
+        create_domain(cast.rita, name="own.example")
+
+
+def test_in_a_batch_each_domain_has_its_owner(cast: Cast, shared: Domain) -> None:
+    other = create_domain(cast.root, name="other.example", quota=500, default_mailbox_quota=10)
+    rick = guest(cast, shared, other)
+    limit_pool(cast.rita)
+    with refused((1, "quota", "quota_required")):
+        update_domains(rick, [DomainChange(domain=each, quota=0) for each in (other, shared)])
+    specs = [simple("a@other.example", quota=0), simple("a@shared.example", quota=0)]
+    with refused((1, "quota", "quota_required")):
+        create_accounts(rick, specs)
+    change, ids = quota_for([first(shared), box(rick, "b@other.example", quota=5)], 0)
+    found = preview(rick, change, ids)
+    assert blocked(found) == {str(MAILBOX_NEEDS_QUOTA): ["first@shared.example"]}
+    report = change_identities(rick, BulkPlan(change, ids))
+    assert left_out(report) == [("first@shared.example", "quota_required")]
+    assert report.done[Kind.ACCOUNT] == found.ids[Kind.ACCOUNT]
+
+
+def test_who_is_limited_is_one_statement_for_many_and_none_for_nobody(cast: Cast) -> None:
+    limit_pool(cast.rita)
+    with statements() as run:
+        assert limited_of([cast.rita.pk, cast.root.pk, cast.dora.pk], Limited.QUOTA) == {cast.rita.pk}
+        assert limited_of([], Limited.QUOTA) == set()
+    assert len(run) == 1
+    set_parameter("enable_admin_limits", value=False, app="limits")
+    assert limited_of([cast.rita.pk], Limited.QUOTA) == set()
+
+
+# --- less than is given out already -----------------------------------------------------------------------------
+
+
+def test_out_of_a_limited_quota_a_domain_keeps_what_its_mailboxes_have(cast: Cast, shared: Domain) -> None:
+    rick = guest(cast, shared)
+    limit_pool(cast.rita)
+    for actor in (cast.rita, rick):
+        with refused_as("quota", "below_allocated") as caught:
+            update_domain(actor, shared, quota=199)
+        assert "have 200 MB together" in sentences(caught)[0]
+    update_domain(cast.rita, shared, quota=200)
+    update_domain(cast.root, shared, quota=150)
+    update_domain(rick, shared, quota=180)  # more than before is never refused
+    update_domain(cast.root, shared, quota=0)
+    with refused_as("quota", "below_allocated"):
+        update_domain(cast.rita, shared, quota=199)
+    update_domain(cast.rita, shared, quota=200)
+    assert used_of(cast.rita) == 200
+
+
+def test_out_of_a_limited_quota_followers_do_not_get_more_than_their_domain_has(
+    cast: Cast, shared: Domain
+) -> None:
+    rick = guest(cast, shared)
+    limit_pool(cast.rita)
+    create_accounts(cast.root, [simple(f"f{number}@shared.example") for number in range(3)])
+    for actor in (cast.rita, rick):
+        with refused_as("default_mailbox_quota", "quota_exceeds_domain") as caught:
+            update_domain(actor, shared, default_mailbox_quota=101)
+        assert "3 mailboxes get this value." in sentences(caught)[0]
+        assert "503 MB together, but it has 500 MB" in sentences(caught)[0]
+    update_domain(cast.rita, shared, quota=503, default_mailbox_quota=101)
+    # Both at once are judged by what comes of both.
+    with refused((0, "quota", "below_allocated")):
+        update_domain(cast.rita, shared, quota=499, default_mailbox_quota=100)
+    update_domain(cast.rita, shared, quota=500, default_mailbox_quota=100)
+    with refused((0, "quota", "below_allocated"), (0, "default_mailbox_quota", "quota_exceeds_domain")):
+        update_domain(cast.rita, shared, quota=499, default_mailbox_quota=101)
+    # What a super administrator did stands, and less is always possible.
+    update_domain(cast.root, shared, default_mailbox_quota=400)
+    update_domain(cast.rita, shared, default_mailbox_quota=300)
+    assert allocated([shared.pk]) == {shared.pk: 1100}
+    for account in Account.objects.filter(mailbox__use_domain_quota=True, mailbox__domain=shared):
+        update_account(cast.rita, account, quota=1)
+    update_domain(cast.rita, shared, default_mailbox_quota=500)
+
+
+def test_without_limits_both_stay_possible(cast: Cast, shared: Domain) -> None:
+    limit_pool(cast.rita)
+    set_parameter("enable_admin_limits", value=False, app="limits")
+    update_account(cast.root, first(shared), quota=None)
+    box(cast.rita, "second@shared.example")
+    update_domain(cast.rita, shared, default_mailbox_quota=400)
+    update_domain(cast.rita, shared, quota=450)
+    assert allocated([shared.pk]) == {shared.pk: 800}
+
+
+def test_what_is_given_is_added_up_once_in_a_batch_and_only_where_it_matters(cast: Cast) -> None:
+    limit_pool(cast.rita)
+    specs = [DomainSpec(name=f"d{n}.example", quota=20, default_mailbox_quota=5) for n in range(9)]
+    domains = create_domains(cast.rita, specs)
+    create_accounts(cast.root, [simple(f"a@{each.name}") for each in domains])
+    costs = []
+    for some in (domains[:2], domains[2:]):
+        with statements() as run:
+            changes = [DomainChange(domain=each, quota=18, default_mailbox_quota=6) for each in some]
+            update_domains(cast.rita, changes)
+        costs.append(len(run))
+        assert sum("SUM(" in sql for sql in run) == 2
+    assert costs[0] == costs[1]
+    for values in ({"enabled": False}, {"quota": 30}):
+        with statements() as run:
+            update_domain(cast.rita, domains[0], **values)
+        assert not any("SUM(" in sql or (sql.startswith("SELECT") and "limits_" in sql) for sql in run)
+
+
 # --- large numbers ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["root", "rita", "limited rita"])
+@pytest.mark.parametrize("quota", [MAX_QUOTA_MB + 1, -1, 2**63, 10**21, -(10**21)])
+def test_quotas_that_nothing_can_hold_are_refused_and_counted_nowhere(
+    cast: Cast, shared: Domain, name: str, quota: int
+) -> None:
+    actor = acting(cast, name)
+    wrong = (0, "quota", "quota_out_of_range")
+    with refused(wrong):
+        create_domain(actor, name="new.example", quota=quota, default_mailbox_quota=1)
+    with refused(wrong):
+        update_domain(actor, shared, quota=quota)
+    field = "default_mailbox_quota"
+    also = [(0, field, "default_quota_too_big")] if quota > 0 else []
+    with refused((0, field, "quota_out_of_range"), *also):
+        create_domain(actor, name="new.example", quota=9, default_mailbox_quota=quota)
+    with refused((0, field, "quota_out_of_range"), *also):
+        update_domain(actor, shared, default_mailbox_quota=quota)
+    # What fits beside it is not told that it does not.
+    other = create_domain(cast.rita, name="other.example", quota=POOL_MB - 500, default_mailbox_quota=1)
+    changes = [DomainChange(domain=shared, quota=quota), DomainChange(domain=other, quota=POOL_MB - 499)]
+    more = [(1, "quota", "limit_reached")] if name == "limited rita" else []
+    with refused(wrong, *more):
+        update_domains(actor, changes)
+    assert used_of(cast.rita) == POOL_MB
 
 
 @pytest.mark.parametrize("quota", [2**31 - 1, 2**31, 2**33])
@@ -730,6 +926,104 @@ def test_many_domains_keep_to_the_rules_of_one(cast: Cast, shared: Domain) -> No
         ("shared.example", "quota_required"),
     ]
     assert preview(cast.root, change, ids).blocked == []
+
+
+def test_of_many_domains_those_get_more_for_whom_their_owner_has_room(cast: Cast) -> None:
+    limit_pool(cast.rita, 5000)
+    specs = [DomainSpec(name=f"d{n:02}.example", quota=100, default_mailbox_quota=10) for n in range(12)]
+    domains = create_domains(cast.rita, specs)
+    foreign = create_domain(cast.root, name="foreign.example", quota=100)
+    add_administrators(cast.root, [Appointment(foreign, "rita")])
+    rick = guest(cast, *domains)
+    ids = {Kind.DOMAIN: (*(each.pk for each in domains), foreign.pk)}
+    # 1200 are given, and each takes 900 more.
+    change = BulkChange(verb=Verb.QUOTA, quota=1000)
+    left = [f"d{n:02}.example" for n in range(4, 12)]
+    assert blocked(preview(rick, change, {Kind.DOMAIN: ids[Kind.DOMAIN][:12]})) == {
+        str(NO_ROOM_IN_POOL): left
+    }
+    found = preview(cast.rita, change, ids)
+    assert blocked(found) == {str(NO_ROOM_IN_POOL): left}
+    report = change_domains(cast.rita, BulkPlan(change, ids))
+    assert left_out(report) == [(name, "limit_reached") for name in left]
+    assert sorted(report.done[Kind.DOMAIN]) == sorted(found.ids[Kind.DOMAIN])
+    assert used_of(cast.rita) == 4 * 1000 + 8 * 100
+    # Who gives back makes room: 200 were left, 4 times 400 come, enough for 3 times 500.
+    change = BulkChange(verb=Verb.QUOTA, quota=600)
+    found = preview(cast.rita, change, ids)
+    assert blocked(found) == {str(NO_ROOM_IN_POOL): [f"d{n:02}.example" for n in range(7, 12)]}
+    report = change_domains(cast.rita, BulkPlan(change, ids))
+    assert sorted(report.done[Kind.DOMAIN]) == sorted(found.ids[Kind.DOMAIN])
+    assert used_of(cast.rita) == 7 * 600 + 5 * 100
+    change = BulkChange(verb=Verb.QUOTA, quota=3000)
+    assert preview(cast.root, change, ids).blocked == []
+    assert change_domains(cast.root, BulkPlan(change, ids)).skipped == ()
+    assert used_of(cast.rita) == 12 * 3000
+
+
+def test_what_is_refused_for_another_reason_neither_takes_nor_makes_room(cast: Cast) -> None:
+    limit_pool(cast.rita, 1000)
+    specs = [
+        DomainSpec(name="big.example", quota=400, default_mailbox_quota=300),  # new mailboxes: too much
+        DomainSpec(name="full.example", quota=300, default_mailbox_quota=10),  # has more already
+        DomainSpec(name="a.example", quota=60, default_mailbox_quota=10),
+        DomainSpec(name="b.example", quota=60, default_mailbox_quota=10),
+    ]
+    domains = create_domains(cast.rita, specs)
+    box(cast.rita, "a@full.example", quota=290)
+    ids = {Kind.DOMAIN: tuple(each.pk for each in domains)}
+    change = BulkChange(verb=Verb.QUOTA, quota=240)
+    found = preview(cast.rita, change, ids)
+    assert blocked(found) == {
+        str(DEFAULT_TOO_BIG): ["big.example"],
+        str(BELOW_ALLOCATED): ["full.example"],
+        str(NO_ROOM_IN_POOL): ["b.example"],
+    }
+    report = change_domains(cast.rita, BulkPlan(change, ids))
+    assert left_out(report) == [
+        ("b.example", "limit_reached"),
+        ("big.example", "default_quota_too_big"),
+        ("full.example", "below_allocated"),
+    ]
+    assert report.done[Kind.DOMAIN] == found.ids[Kind.DOMAIN]
+    assert used_of(cast.rita) == 400 + 300 + 240 + 60
+
+
+def test_many_domains_give_their_followers_no_more_than_they_have(cast: Cast, shared: Domain) -> None:
+    limit_pool(cast.rita)
+    other = create_domain(cast.rita, name="other.example", quota=500, default_mailbox_quota=50)
+    create_accounts(cast.root, [simple(f"f{number}@shared.example") for number in range(3)])
+    uses("f0@shared.example", 180 * MIB)
+    ids = {Kind.DOMAIN: (shared.pk, other.pk)}
+    change = BulkChange(verb=Verb.QUOTA, default_mailbox_quota=150)
+    found = preview(cast.rita, change, ids)
+    assert blocked(found) == {str(FOLLOWERS_TOO_BIG): ["shared.example"]}
+    assert found.crowded.total == 0
+    report = change_domains(cast.rita, BulkPlan(change, ids, confirm_below_usage=True))
+    assert left_out(report) == [("shared.example", "quota_exceeds_domain")]
+    assert report.done[Kind.DOMAIN] == found.ids[Kind.DOMAIN] == (other.pk,)
+    assert preview(cast.root, change, ids).blocked == []
+
+
+def test_a_preview_of_30_domains_costs_as_many_statements_as_one_of_3(cast: Cast) -> None:
+    costs = []
+    for number in (3, 30):
+        limit_pool(cast.rita, 10**6)
+        names = [f"n{each}.of{number}.example" for each in range(number)]
+        specs = [DomainSpec(name=name, quota=100, default_mailbox_quota=10) for name in names]
+        domains = create_domains(cast.rita, specs)
+        create_accounts(cast.root, [simple(f"a@{name}") for name in names])
+        limit_pool(cast.rita, used_of(cast.rita) + 100)
+        ids = {Kind.DOMAIN: tuple(each.pk for each in domains)}
+        change = BulkChange(verb=Verb.QUOTA, quota=150, default_mailbox_quota=20)
+        with statements() as run:
+            found = preview(cast.rita, change, ids)
+        assert found.total == 2
+        with statements() as done:
+            report = change_domains(cast.rita, BulkPlan(change, ids))
+        assert sorted(report.done[Kind.DOMAIN]) == sorted(found.ids[Kind.DOMAIN])
+        costs.append((len(run), len(done)))
+    assert costs[0] == costs[1]
 
 
 def test_a_preview_of_30_costs_as_many_statements_as_one_of_3(cast: Cast) -> None:

@@ -14,6 +14,7 @@ from admin import policies
 from admin.models import Account
 from core.actor import Actor, Credential
 from core.roles import Role
+from limits import policies as limit_policies
 from parameters import policies as parameter_policies
 
 SUPER, RESELLER, DOMAIN, SIMPLE = Role.SUPER_ADMIN, Role.RESELLER, Role.DOMAIN_ADMIN, Role.SIMPLE_USER
@@ -40,6 +41,7 @@ BY_ROLE: dict[str, set[Role]] = {
     "may_publish": {SUPER},
     "may_make_master_users": {SUPER},
     "may_change_parameters": {SUPER},
+    "may_grant": {SUPER, RESELLER},
 }
 # Policies about an account: what (actor's role, account's role) answers for somebody else, and for himself.
 NOT_ABOVE = {
@@ -57,6 +59,9 @@ BY_RELATION: dict[str, tuple[set[tuple[Role, Role]], set[Role]]] = {
     "is_not_above": (NOT_ABOVE | {(SIMPLE, SIMPLE)}, set(EVERYBODY)),
     "may_edit_account": (NOT_ABOVE, ADMINISTRATORS),
     "may_delete_account": (NOT_ABOVE, set()),
+    # Of accounts that somebody else owns; tests/operations/test_limits.py has those that one owns oneself.
+    "may_grant_to": ({(SUPER, RESELLER), (SUPER, DOMAIN)}, set()),
+    "may_see_limits": ({(SUPER, RESELLER), (SUPER, DOMAIN)}, set(EVERYBODY)),
 }
 GRANTS: dict[Role, set[Role]] = {
     SUPER: set(EVERYBODY),
@@ -65,7 +70,7 @@ GRANTS: dict[Role, set[Role]] = {
     SIMPLE: set(),
 }
 OTHER = {"roles_to_give", "may_set_own_forward"}
-MODULES: Sequence[ModuleType] = (policies, parameter_policies)
+MODULES: Sequence[ModuleType] = (policies, limit_policies, parameter_policies)
 
 
 def functions() -> dict[str, Callable[..., Any]]:
