@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def limit_of(domain: Domain, kind: Kind) -> int:
     """How many of *kind* the domain may hold; -1: no limit."""
-    limit: int = getattr(domain, f"{kind}_limit")
+    limit: int = getattr(domain, kind.limit_name)
     return limit
 
 

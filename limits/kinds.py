@@ -23,6 +23,11 @@ class Kind(TextChoices):
         """The limit that is none: quotas say 0, as everywhere; of all else 0 means nothing."""
         return 0 if self is Kind.QUOTA else -1
 
+    @property
+    def limit_name(self) -> str:
+        """The limit as a field of forms and specifications, and as a column of domains."""
+        return f"{self}_limit"
+
 
 # What accounts of a role have limits for. Everybody else is not limited, or makes nothing.
 LIMITED: Final = {

@@ -17,7 +17,7 @@ from limits.kinds import LIMITED, OF_DOMAINS, Kind
 if TYPE_CHECKING:
     from admin.queries.resources import Allotment
 
-FIELDS: Final[Mapping[Kind, str]] = {kind: f"{kind}_limit" for kind in Kind}
+FIELDS: Final[Mapping[Kind, str]] = {kind: kind.limit_name for kind in Kind}
 # On a phone everything stands in one line each; else two do.
 HALVES: Final = frozenset(FIELDS.values())
 OF_ACCOUNT: Final = Section("resources", _("Resources"), tuple(FIELDS.values()))

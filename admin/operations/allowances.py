@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Aggregate, Count, QuerySet, Sum
-from django.utils.translation import gettext_lazy as _
 
 from admin.holdings import held, limit_of
 from admin.models import Alias, Domain, DomainAlias, Mailbox
@@ -17,8 +16,9 @@ from core.models import User
 from core.roles import Role
 from limits import switches
 from limits.kinds import Kind
+from limits.models import Usage
 from limits.operations import Owned, count_by
-from limits.wording import amount_text
+from limits.wording import full_words
 
 if TYPE_CHECKING:
     from core.refusals import Refusals
@@ -60,33 +60,9 @@ def check_room(
         pk = domain.pk
         taken[pk] += 1
         if pk in limited and taken[pk] == max(limits[pk], used.get(pk, 0)) + 1:
-            numbers = (used.get(pk, 0), limits[pk], total[pk])
-            refuse_full(kind, domain.name, numbers, refusals, position, field)
-
-
-def refuse_full(  # what is said, and where
-    kind: Kind, name: str, numbers: tuple[int, int, int], refusals: Refusals, position: int, field: str
-) -> None:
-    """A domain has no room. *numbers*: what it holds, its limit, what is asked for."""
-    there, limit, asked = numbers
-    shown = {
-        "kind": kind.label,
-        "name": display_domain(name),
-        "taken": amount_text(kind, there),
-        "maximum": amount_text(kind, limit),
-        "asked": amount_text(kind, asked),
-        "left": amount_text(kind, max(0, limit - there)),
-    }
-    message = _(
-        "%(kind)s in “%(name)s”: %(taken)s of %(maximum)s are taken. "
-        "Whoever manages the domain can raise this limit."
-    )
-    if asked > 1:
-        message = _(
-            "%(kind)s in “%(name)s”: %(taken)s of %(maximum)s are taken; %(asked)s more are asked for, "
-            "%(left)s would fit. Whoever manages the domain can raise this limit."
-        )
-    refusals.add(position, field, "domain_limit_reached", message % shown)
+            usage = Usage(kind, limits[pk], used.get(pk, 0))
+            words = full_words(usage, display_domain(domain.name), total[pk])
+            refusals.add(position, field, "domain_limit_reached", words)
 
 
 # --- counting --------------------------------------------------------------------------------------------------

@@ -10,11 +10,13 @@ from django.utils.translation import gettext_lazy as _
 
 from admin.holdings import held, limit_of
 from admin.models import DomainAlias
-from admin.operations.allowances import check_room, owned_by, refuse_full
+from admin.operations.allowances import check_room, owned_by
+from core.addresses import display_domain
 from limits.kinds import MAX_LIMIT, OF_DOMAINS, Kind
+from limits.models import Usage
 from limits.operations import Demand, Owned, give_back, spend, spend_of, take_over
 from limits.switches import default_of_domains, domains_are_limited
-from limits.wording import amount_text
+from limits.wording import amount_text, full_words
 
 if TYPE_CHECKING:
     from admin.models import Domain
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from core.actor import Actor
     from core.refusals import Refusals
 
-LIMIT_COLUMNS: Final = tuple(f"{kind}_limit" for kind in OF_DOMAINS)
+LIMIT_COLUMNS: Final = tuple(kind.limit_name for kind in OF_DOMAINS)
 
 
 def limits_of_new(drafts: Sequence[DomainSpec], refusals: Refusals) -> list[dict[str, int]]:
@@ -37,7 +39,8 @@ def limits_of_new(drafts: Sequence[DomainSpec], refusals: Refusals) -> list[dict
         room, asked = own["domain_aliases_limit"], len(draft.aliases)
         if 0 <= room < asked and domains_are_limited():
             kind = Kind.DOMAIN_ALIASES
-            refuse_full(kind, draft.name, (0, room, asked), refusals, position, "aliases")
+            words = full_words(Usage(kind, room, 0), display_domain(draft.name), asked)
+            refusals.add(position, "aliases", "domain_limit_reached", words)
         limits.append(own)
     return limits
 

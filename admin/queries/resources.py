@@ -20,7 +20,7 @@ from limits.kinds import HANDED_OUT, OF_DOMAINS, Kind
 from limits.models import Allowance, Usage
 from limits.queries import usages_of
 from limits.switches import admins_are_limited, default_of_admins, default_of_domains, domains_are_limited
-from limits.wording import amount_text, who_can_raise
+from limits.wording import amount_text, full_words, taken_words, who_can_raise
 
 if TYPE_CHECKING:
     from core.actor import Actor
@@ -162,10 +162,11 @@ def chosen_domain(initial_address: str, domains: Sequence[str]) -> str:
 
 def _standing(actor: Actor, kinds: Collection[Kind], needed: Collection[Kind], name: str = "") -> Standing:
     own = [r for r in resources_of(actor.user) if r.usage.kind in kinds and r.usage.maximum is not None]
-    notices = [_exhausted(actor, r) for r in own if r.usage.left == 0 and r.usage.kind in needed]
+    gone = [r.usage for r in own if r.usage.left == 0 and r.usage.kind in needed]
+    notices = [taken_words(usage, 1, who_can_raise(actor.pk)) for usage in gone]
     of_domain = _in_named(actor, tuple(kind for kind in kinds if kind in needed), name) if name else []
     shown = unicode_domain(name)
-    notices += [_full(shown, resource) for resource in of_domain if resource.usage.left == 0]
+    notices += [full_words(each.usage, shown, 1) for each in of_domain if each.usage.left == 0]
     return Standing(own, shown, of_domain, notices)
 
 
@@ -175,31 +176,6 @@ def _in_named(actor: Actor, kinds: Sequence[Kind], name: str) -> list[Resource]:
     domain = Domain.objects.visible_to(actor).filter(name=name).first()
     resources = resources_in(domain, kinds) if domain else []
     return [resource for resource in resources if resource.usage.maximum is not None]
-
-
-def _exhausted(actor: Actor, resource: Resource) -> str:
-    usage = resource.usage
-    message = _("%(kind)s: %(taken)s of %(maximum)s are taken. %(above)s can raise this limit.")
-    return message % {
-        "kind": resource.label,
-        "taken": amount_text(usage.kind, usage.taken),
-        "maximum": amount_text(usage.kind, usage.maximum or 0),
-        "above": who_can_raise(actor.pk),
-    }
-
-
-def _full(name: str, resource: Resource) -> str:
-    usage = resource.usage
-    message = _(
-        "%(kind)s in “%(name)s”: %(taken)s of %(maximum)s are taken. "
-        "Whoever manages the domain can raise this limit."
-    )
-    return message % {
-        "kind": resource.label,
-        "name": name,
-        "taken": amount_text(usage.kind, usage.taken),
-        "maximum": amount_text(usage.kind, usage.maximum or 0),
-    }
 
 
 # --- setting limits --------------------------------------------------------------------------------------------

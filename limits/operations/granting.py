@@ -32,11 +32,6 @@ class Grant:
     limits: Mapping[Kind, int]
 
 
-def field_of(kind: Kind) -> str:
-    """Name under which doors show a limit."""
-    return f"{kind}_limit"
-
-
 @dataclass(slots=True)
 class _Draft:
     """A locked account with its allowance, the pool that it draws on (None: no pool), and who has that."""
@@ -106,7 +101,7 @@ def _check_use(drafts: Sequence[_Draft], before: Mapping[int, Allowance], refusa
             if changed and usage.maximum is not None and usage.maximum < usage.taken:
                 message = _("%(taken)s are taken already; the limit cannot be lower.")
                 shown = {"taken": amount_text(kind, usage.taken)}
-                refusals.add(draft.position, field_of(kind), "below_use", message % shown)
+                refusals.add(draft.position, kind.limit_name, "below_use", message % shown)
 
 
 def _locked_drafts(actor: Actor, grants: Sequence[Grant], refusals: Refusals) -> list[_Draft]:
@@ -149,12 +144,12 @@ def _is_possible(draft: _Draft, kind: Kind, value: int, refusals: Refusals) -> b
     """Whether the account can have this limit; takes the difference out of the pool."""
     if kind not in kinds_of(draft.account.role):
         message = _("Only resellers have a limit of this kind.")
-        refusals.add(draft.position, field_of(kind), "not_limited", message)
+        refusals.add(draft.position, kind.limit_name, "not_limited", message)
     elif not kind.unlimited <= value <= MAX_LIMIT:
         message = _("A limit is a whole number from %(least)d (no limit) to %(most)d.")
         refusals.add(
             draft.position,
-            field_of(kind),
+            kind.limit_name,
             "limit_out_of_range",
             message % {"least": kind.unlimited, "most": MAX_LIMIT},
         )
@@ -172,11 +167,11 @@ def _draw(draft: _Draft, pool: Allowance, kind: Kind, value: int, refusals: Refu
     shown = {"name": draft.reseller, "left": amount_text(kind, left or 0)}
     if value == kind.unlimited and left is not None:
         message = _("%(name)s is limited and cannot hand out without limit; enter a number.")
-        refusals.add(draft.position, field_of(kind), "unlimited_not_yours", message % shown)
+        refusals.add(draft.position, kind.limit_name, "unlimited_not_yours", message % shown)
         return False
     if left is not None and difference > left:
         message = _("%(name)s has %(left)s left to hand out. A super administrator can raise that.")
-        refusals.add(draft.position, field_of(kind), "pool_exhausted", message % shown)
+        refusals.add(draft.position, kind.limit_name, "pool_exhausted", message % shown)
         return False
     granted = getattr(pool, f"{kind}_granted") + difference
     setattr(pool, f"{kind}_granted", max(0, granted))
@@ -199,7 +194,7 @@ def _check_handed_out(changed: Sequence[_Draft], refusals: Refusals) -> None:
                 message = _("“%(name)s”, whose limits come out of this one, has none. Set that one first.")
                 refusals.add(
                     draft.position,
-                    field_of(kind),
+                    kind.limit_name,
                     "handed_out_unlimited",
                     message % {"name": child.user.username},
                 )

@@ -23,7 +23,7 @@ from core.roles import Role
 from limits import switches
 from limits.kinds import HANDED_OUT, LIMITED, Kind, kinds_of
 from limits.models import Allowance, room_for
-from limits.wording import amount_text, who_can_raise
+from limits.wording import taken_words, who_can_raise
 
 if TYPE_CHECKING:
     from core.actor import Actor
@@ -101,25 +101,14 @@ def _refuse(allowance: Allowance, demands: Sequence[Demand], refusals: Refusals,
         if usage.left is None or demand.total <= usage.left:
             continue
         refused = True
-        shown = {
-            "kind": usage.kind.label,
-            "taken": amount_text(usage.kind, usage.taken),
-            "maximum": amount_text(usage.kind, usage.maximum or 0),
-            "asked": amount_text(usage.kind, demand.total),
-            "left": amount_text(usage.kind, usage.left),
-            "above": who_can_raise(allowance.pk),
-        }
-        message = _("%(kind)s: %(taken)s of %(maximum)s are taken. %(above)s can raise this limit.")
-        if demand.total > 1:
-            message = _(
-                "%(kind)s: %(taken)s of %(maximum)s are taken; %(asked)s more are asked for, %(left)s would fit. "
-                "%(above)s can raise this limit."
-            )
-        if allowance.pk != by.pk:
-            message = _(
+        if allowance.pk == by.pk:
+            words = taken_words(usage, demand.total, who_can_raise(by.pk))
+        else:
+            words = _(
                 "%(kind)s: this is more than the owner may have. A super administrator can raise that limit."
             )
-        refusals.add(demand.beyond(usage.left), demand.field, "limit_reached", message % shown)
+            words %= {"kind": usage.kind.label}
+        refusals.add(demand.beyond(usage.left), demand.field, "limit_reached", words)
     return refused
 
 
