@@ -154,7 +154,8 @@ def update_accounts(actor: Actor, /, changes: Sequence[AccountChange]) -> list[A
 
     Codes: as for creation, ``gone``, ``no_mailbox``, ``mailbox_stays``, ``not_yourself`` (role, disabling,
     one's own password and secondary address), ``last_super_admin``, ``domain_not_yours``, ``recipients_there``,
-    ``changed_meanwhile``, ``rights_not_yours``, ``below_usage``.
+    ``changed_meanwhile``, ``rights_not_yours``, ``below_usage``, those of :func:`limits.operations.grant`. Who makes
+    somebody a domain administrator owns, and pays for, that account from then on.
     """
     given = [None if isinstance(change.password, Unset) else change.password for change in changes]
     wanted = [password for password in given if password is not None]
