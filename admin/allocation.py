@@ -140,6 +140,13 @@ def too_much(shares: Sequence[Share], given: Mapping[int, int]) -> list[Share]:
     return refused
 
 
+def without_room(shares: Iterable[Share]) -> set[int]:
+    """Positions of mailboxes for which their domains have no room left, once the others have what they ask for."""
+    asked = [share for share in shares if share.counts]
+    given = allocated({share.domain for share in asked if share.more > 0})
+    return {share.position for share in too_much(asked, given)}
+
+
 def divisions(asked: Iterable[DomainQuotas]) -> dict[int, Division]:
     """How domains that get less, or give their mailboxes something else, are divided."""
     judged = {

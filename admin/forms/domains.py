@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _QUOTA_HELP: Final = _("For example 500 MB or 20 GB; a number alone means MB. Blank or 0: no limit.")
 
 
-class _DomainForm(PanelForm):
+class DomainForm(PanelForm):
     """What creation and change have in common."""
 
     halves: ClassVar[frozenset[str]] = frozenset({"quota", "default_mailbox_quota"}) | resources.HALVES
@@ -75,7 +75,8 @@ class _DomainForm(PanelForm):
         resources.refuse_blanks(self)
         return self.cleaned_data
 
-    def _domain_values(self) -> dict[str, Any]:
+    def domain_fields(self) -> dict[str, Any]:
+        """Fields of a :class:`DomainSpec`, with the limits that were entered."""
         given = self.cleaned_data
         limits = resources.given_limits(self, self.fields)
         return {resources.FIELDS[kind]: limit for kind, limit in limits.items()} | {
@@ -88,7 +89,7 @@ class _DomainForm(PanelForm):
         }
 
 
-class DomainUpdateForm(UseAwareForm, _DomainForm):
+class DomainUpdateForm(UseAwareForm, DomainForm):
     """What can be changed of a domain."""
 
     shown_when: ClassVar[Mapping[str, str]] = {"keep_old_name": "name!="}
@@ -112,35 +113,43 @@ class DomainUpdateForm(UseAwareForm, _DomainForm):
         help_text=_("Only when the name changes: mail to the old one goes on to arrive."),
     )
 
-    def __init__(self, *args: Any, allocated: int, **kwargs: Any) -> None:
-        """*allocated*: MB that the mailboxes have together."""
+    def __init__(self, *args: Any, allocated: int, draws_on_pool: bool, **kwargs: Any) -> None:
+        """*allocated*: MB that the mailboxes have together; *draws_on_pool*: for this actor the owner is limited."""
         super().__init__(*args, **kwargs)
         self.fields["name"].widget.is_required = True
         if allocated:
-            self.fields["quota"].help_text = _allocation_words(allocated, self.initial["quota"])
+            words = _allocation_words(allocated, self.initial["quota"], draws_on_pool=draws_on_pool)
+            self.fields["quota"].help_text = words
 
     def values(self) -> dict[str, Any]:
         """What the operation takes: only what was changed here, so that nothing of others is overwritten."""
-        values = {name: value for name, value in self._domain_values().items() if self.changes(name)}
+        values = {name: value for name, value in self.domain_fields().items() if self.changes(name)}
         if "name" in values:
             values["keep_old_name"] = self.cleaned_data["keep_old_name"]
         return values | self.confirmed
 
 
-def _allocation_words(allocated: int, quota: int) -> str:
-    """Less than what was given out is accepted; somebody should know what that means."""
-    words = _(
-        "Its mailboxes have %(given)s together. With less, they keep theirs, and none gets more. 0: no limit."
-    )
-    if 0 < quota < allocated:
+def _allocation_words(allocated: int, quota: int, *, draws_on_pool: bool) -> str:
+    """Less than what was given out is accepted, except out of a pool; somebody should know what that means."""
+    if draws_on_pool:
+        words = _("Its mailboxes have %(given)s together. The domain cannot be given less than they have.")
+        if 0 < quota < allocated:
+            words = _(
+                "Its mailboxes have %(given)s together, more than its %(quota)s. None of them gets more."
+            )
+    elif 0 < quota < allocated:
         words = _(
             "Its mailboxes have %(given)s together, more than its %(quota)s: they keep theirs, and none gets more. "
             "0: no limit."
         )
+    else:
+        words = _(
+            "Its mailboxes have %(given)s together. With less, they keep theirs, and none gets more. 0: no limit."
+        )
     return str(words % {"given": size_text(allocated * MIB), "quota": size_text(quota * MIB)})
 
 
-class DomainCreateForm(_DomainForm):
+class DomainCreateForm(DomainForm):
     """A new domain, then who looks after it."""
 
     steps: ClassVar[bool] = True
@@ -221,7 +230,7 @@ class DomainCreateForm(_DomainForm):
     def setup(self) -> DomainSetup:
         """What the operation takes."""
         given = self.cleaned_data
-        domain = DomainSpec(**self._domain_values())
+        domain = DomainSpec(**self.domain_fields())
         if given["with_administrator"] != "yes":
             return DomainSetup(domain=domain)
         passwords = {"type": given["administrator_password"], "default": self.default_password}

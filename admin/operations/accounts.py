@@ -185,7 +185,7 @@ def create_hashed_accounts(
     _spend(actor, drafts, domains, refusals)
     refusals.raise_if_any()
     Account.objects.bulk_create(accounts)
-    open_allowances(actor, [account for account in accounts if Role(account.role).administers])
+    open_allowances(actor, accounts)
     pairs = [(a, d.mailbox) for a, d in zip(accounts, drafts, strict=True) if d.mailbox is not None]
     mailboxes = save_mailboxes(actor, pairs, domains, homes)
     grant([(account.pk, draft.administers) for account, draft in zip(accounts, drafts, strict=True)], domains)
@@ -538,8 +538,9 @@ def refuse_last_super_admin(refusals: Refusals, position: int, field_name: str) 
 def delete_accounts(actor: Actor, /, accounts: Sequence[Account], *, keep_directories: bool = False) -> None:
     """Delete accounts with their mailboxes, forwards and places in aliases.
 
-    An alias that loses its last recipient goes too. What a deleted account owned passes to its owner, else to the
-    actor. Mail directories go to the trash if the panel handles them, unless they are to be kept. Codes: ``gone``,
+    An alias that loses its last recipient goes too. What a domain administrator owned passes to the owner of the
+    account; what a reseller owned, or nobody else can take, to a super administrator: the actor, else the first one.
+    Mail directories go to the trash if the panel handles them, unless they are to be kept. Codes: ``gone``,
     ``not_yourself``, ``last_super_admin``.
     """
     refusals = Refusals()
@@ -574,11 +575,11 @@ def remove_mailboxes(
     """Delete mailboxes and all that leads to them; keys of the aliases that ended with them.
 
     Part of other operations, which have locked the domains, will publish, and give back what is *returned*. *domains*
-    (ids) tell that *boxes* are all that is in these: then no statement has to name each of them.
+    (ids) tell that *boxes* are all that is left in these: then no statement has to name each of them.
     """
     if not boxes:
         return publication.Keys()
-    settle_deletions(boxes, keep=keep_directories, as_a_whole=bool(domains))
+    settle_deletions(boxes, keep=keep_directories, domains=domains)
     addresses = frozenset(box.user.email for box in boxes)
     mailboxes = Mailbox.objects.order_by()
     doomed = (
@@ -589,8 +590,11 @@ def remove_mailboxes(
     recipients = AliasRecipient.objects.filter(mailbox__in=doomed.values("pk"))
     feeding = set(recipients.values_list("alias_id", flat=True))
     recipients.delete()
-    forwards = set(Alias.objects.filter(address__among=addresses).values_list("pk", flat=True))
-    keys = remove_aliases([*forwards, *left_without(feeding - forwards)], returned)
+    forwards = set[int]()
+    if not domains:
+        forwards.update(Alias.objects.filter(address__among=addresses).values_list("pk", flat=True))
+    ending = Alias.objects.filter(pk__in=[*forwards, *left_without(feeding - forwards)])
+    keys = remove_aliases(ending, returned)
     returned += owned_by(Kind.MAILBOXES, [box.owner_id for box in boxes])
     SenderAddress.objects.filter(mailbox__in=doomed.values("pk")).delete()
     doomed.delete()

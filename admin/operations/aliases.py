@@ -10,12 +10,13 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 from unicodedata import category
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from admin import policies, publication
 from admin.models import Alias, AliasRecipient, Domain, DomainAlias, DomainName, Mailbox
+from admin.models.domain import DomainKind
 from admin.operations.allowances import check_room, owned_by
 from admin.operations.ground import (
     UNSET,
@@ -245,6 +246,8 @@ class LocalAddresses:
     """Who stands behind addresses in local domains: mailboxes and aliases by address."""
 
     domains: set[str]
+    # Domains of which another host knows the other addresses.
+    relayed: set[str]
     # Names that lead to a domain; recipients under them are written as that domain's.
     other_names: set[str]
     mailboxes: dict[str, int]
@@ -255,10 +258,11 @@ class LocalAddresses:
         """Look all of them up with three queries; an extension does not count."""
         plain = {each for address in addresses for each in (address, without_extension(address))}
         names = DomainName.objects.filter(name__in=set(map(_domain_of, addresses)))
-        kinds: dict[str, int | None] = dict(names.values_list("name", "domain_id"))
+        kinds: dict[str, str | None] = dict(names.values_list("name", "domain__type"))
         return cls(
-            domains={name for name, domain in kinds.items() if domain is not None},
-            other_names={name for name, domain in kinds.items() if domain is None},
+            domains={name for name, kind in kinds.items() if kind == DomainKind.DOMAIN},
+            relayed={name for name, kind in kinds.items() if kind == DomainKind.RELAY},
+            other_names={name for name, kind in kinds.items() if kind is None},
             mailboxes=dict(Mailbox.objects.filter(user__email__in=plain).values_list("user__email", "pk")),
             aliases=dict(Alias.objects.filter(address__in=plain).values_list("address", "pk")),
         )
@@ -302,12 +306,16 @@ def check_recipients(
     refusals: Refusals,
     position: int,
 ) -> None:
-    """There is one, those in local domains exist, and nothing leads to the address itself but the copy of a forward."""
+    """There is one, those in local domains exist, and nothing leads to the address itself but the copy of a forward.
+
+    In a relay domain everybody exists, and mail can be copied on its way to the address itself.
+    """
     if not recipients and not any(r.position == position and r.field == "recipients" for r in refusals):
         refusals.add(position, "recipients", "no_recipient", _("Enter at least one recipient."))
     for recipient in recipients:
         shown = {"recipient": recipient}
-        if without_extension(recipient) == address and address not in forwards:
+        copied = recipient == address and _domain_of(address) in local.relayed
+        if without_extension(recipient) == address and address not in forwards and not copied:
             message = _("“%(recipient)s” is this alias itself. Choose another recipient.") % shown
             refusals.add(position, "recipients", "points_to_itself", message)
         elif _domain_of(recipient) in local.other_names:  # since the recipients were written down: a race
@@ -378,6 +386,10 @@ def link_recipients(link: Literal["mailbox", "target_alias"], arrived: Mapping[s
     keys = publication.Keys()
     for some in publication.chunks(arrived):
         theirs = Q(mailbox__isnull=True) | ~Q(mailbox__user__email=F("address"))
+        if (
+            link == "target_alias"
+        ):  # in a relay domain an alias may lead to its own address, which is not here
+            theirs &= ~Q(alias__address=F("address"))
         rows = list(
             AliasRecipient.objects.filter(theirs, address__in=some, target_alias__isnull=True).select_related(
                 "alias"
@@ -511,20 +523,20 @@ def delete_aliases(actor: Actor, /, aliases: Sequence[Alias]) -> None:
             refuse_above(refusals, position, "", alias.address)
     refusals.raise_if_any()
     returned = Owned()
-    publication.publish(remove_aliases(list(stored), returned))
+    publication.publish(remove_aliases(Alias.objects.filter(pk__in=stored), returned))
     give_back(returned)
 
 
-def remove_aliases(ids: Sequence[int], returned: Owned) -> publication.Keys:
+def remove_aliases(aliases: QuerySet[Alias], returned: Owned) -> publication.Keys:
     """Delete aliases with their recipient rows, then those that are left without recipients; keys of all of them.
 
     Notes in *returned* what is to be given back. Part of other operations: no policy, no publication. One round per
     step of the longest chain of aliases. What goes, and what only loses a recipient, is recorded.
     """
     keys = publication.Keys()
-    doomed = list(ids)
-    while doomed:
-        for alias in Alias.objects.filter(pk__in=doomed).select_for_update():  # the owner could change
+    while ending := list(aliases.select_for_update()):  # the owner could change
+        doomed = {alias.pk for alias in ending}
+        for alias in ending:
             keys.addresses.add(alias.address)
             returned += owned_by(Kind.MAILBOX_ALIASES, [alias.owner_id])
             record(alias, versions=())
@@ -534,7 +546,7 @@ def remove_aliases(ids: Sequence[int], returned: Owned) -> publication.Keys:
         AliasRecipient.objects.filter(alias__in=doomed).delete()
         AliasRecipient.objects.filter(target_alias__in=doomed).delete()
         Alias.objects.filter(pk__in=doomed).delete()
-        doomed = left_without(feeding.keys() - set(doomed))
+        aliases = Alias.objects.filter(pk__in=left_without(feeding.keys() - doomed))
     return keys
 
 

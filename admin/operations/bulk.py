@@ -20,11 +20,10 @@ from admin.allocation import (
     NO_ROOM_IN_POOL,
     DomainQuotas,
     Share,
-    allocated,
     overfull,
     overfull_followers,
     refused_quotas,
-    too_much,
+    without_room,
 )
 from admin.bulk_changes import BulkChange, Ids, Kind, Verb
 from admin.models import Account, Alias, Domain, Mailbox
@@ -189,9 +188,7 @@ def _without_room(plan: BulkPlan, accounts: Sequence[Account]) -> set[int]:
     if not plan.confirm_below_usage:
         for address in overfull({a: share.quota for a, share in shares.items() if share.more}):
             del shares[address]
-    asked = [share for share in shares.values() if share.counts]
-    given = allocated({share.domain for share in asked if share.more > 0})
-    return {share.position for share in too_much(asked, given)}
+    return without_room(shares.values())
 
 
 def _beyond_pools(

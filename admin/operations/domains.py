@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
@@ -25,6 +25,7 @@ from admin.models import (
     Mailbox,
     SenderAddress,
 )
+from admin.models.domain import DomainKind
 from admin.operations.accounts import (
     lock_super_admins,
     refuse_last_super_admin,
@@ -128,7 +129,8 @@ def create_domains(actor: Actor, /, specs: Sequence[DomainSpec]) -> list[Domain]
 
     Codes: those of the grammar, ``name_taken``, ``repeated``, ``reserved_name``, ``quota_out_of_range``,
     ``default_quota_too_big``, ``quota_required``, ``default_quota_required``, ``recipients_there``, ``too_many``,
-    ``mx_not_authorized``, ``mx_missing``, ``mx_unknown``.
+    ``mx_not_authorized``, ``mx_missing``, ``mx_unknown``, ``limit_reached``, ``domain_limit_reached``,
+    ``limit_out_of_range``.
     """
     names = [name for spec in specs for name in (spec.name, *spec.aliases)]
     return create_checked_domains(actor, specs, unauthorized(actor, names))
@@ -136,9 +138,18 @@ def create_domains(actor: Actor, /, specs: Sequence[DomainSpec]) -> list[Domain]
 
 @operation("domain.create", allow=policies.may_manage_domains)
 def create_checked_domains(
-    actor: Actor, /, specs: Sequence[DomainSpec], objections: Mapping[str, Objection]
+    actor: Actor,
+    /,
+    specs: Sequence[DomainSpec],
+    objections: Mapping[str, Objection],
+    *,
+    kind: DomainKind = DomainKind.DOMAIN,
+    complete: Callable[[Sequence[Domain]], object] | None = None,
 ) -> list[Domain]:
-    """As :func:`create_domains`, when the DNS has been asked already."""
+    """As :func:`create_domains`, when the DNS has been asked already.
+
+    Those of another *kind* belong to an app above: *complete* adds what it keeps of them, before they are published.
+    """
     refusals = Refusals()
     drafts = [_canonical_spec(spec, position, refusals) for position, spec in enumerate(specs)]
     _check_names(actor, [(d.name, *d.aliases) for d in drafts], objections, refusals)
@@ -157,6 +168,7 @@ def create_checked_domains(
     domains = Domain.objects.bulk_create(
         Domain(
             name=draft.name,
+            type=kind,
             quota=draft.quota,
             default_mailbox_quota=draft.default_mailbox_quota,
             enabled=draft.enabled,
@@ -174,6 +186,8 @@ def create_checked_domains(
             for name in draft.aliases
         ]
     )
+    if complete is not None:
+        complete(domains)
     keys = publication.keys_of_names([*(d.name for d in domains), *(alias.name for alias in aliases)])
     publication.publish(keys | _drop_foreign_senders(dict.fromkeys(keys.names)))
     for domain in domains:
@@ -189,7 +203,11 @@ def create_domain(actor: Actor, /, **values: Any) -> Domain:
 
 
 def create_domain_aliases(actor: Actor, /, specs: Sequence[DomainAliasSpec]) -> list[DomainAlias]:
-    """Further names for existing domains. Codes: as for domains, and ``unknown_domain``."""
+    """Further names for existing domains.
+
+    Codes: as for domains as far as they are about names, ``unknown_domain``, ``limit_reached``,
+    ``domain_limit_reached``.
+    """
     return _create_domain_aliases(actor, specs, unauthorized(actor, [spec.name for spec in specs]))
 
 
@@ -399,7 +417,8 @@ def update_domains(actor: Actor, /, changes: Sequence[DomainChange]) -> list[Dom
     A new name carries everything under the old one with it: addresses, logins, recipients, usage, sender addresses.
     A quota below what the mailboxes have together is accepted where the owner's is not limited: they keep theirs, and
     get no more. Codes: as for creation, ``below_allocated``, ``quota_exceeds_domain``, ``below_usage``, ``gone`` for a
-    domain that was deleted meanwhile, ``logins_there``, ``address_too_long``, ``above_you``, ``changed_meanwhile``.
+    domain that was deleted meanwhile, ``logins_there``, ``address_too_long``, ``above_you``, ``below_use``,
+    ``changed_meanwhile``.
     """
     asked = {
         name
@@ -426,8 +445,7 @@ def _update_domains(
     present: dict[int, dict[str, DomainAlias]] = {pk: {} for pk in locked}
     for alias in DomainAlias.objects.filter(target__in=locked).select_for_update():
         present[alias.target_id][alias.name] = alias
-    drafts: list[DomainDraft] = []
-    quotas: dict[int, DomainDraft] = {}
+    drafts: dict[int, DomainDraft] = {}
     new_names: list[tuple[str, ...]] = []
     repeated = refuse_repetitions([(c.domain.pk, display_domain(c.domain.name)) for c in changes], refusals)
     for position, change in enumerate(changes):
@@ -439,20 +457,19 @@ def _update_domains(
             continue
         domain = locked[change.domain.pk]
         draft = _draft_change(change, domain, present[domain.pk], position, refusals)
-        drafts.append(draft)
-        quotas[position] = draft
+        drafts[position] = draft
         new_names[position] = (draft.claimed, *(name for name in draft.new_aliases if name != draft.old_name))
         if draft.is_renamed:
             _check_new_name(actor, draft, refusals, position)
-    _check_changed_quotas(actor, changes, quotas, refusals)
+    _check_changed_quotas(actor, changes, drafts, refusals)
     check_seen("domain", {p: (c.domain.pk, c.seen) for p, c in enumerate(changes)}, refusals)
     _check_names(actor, new_names, objections, refusals)
     named = [(position, *each) for position, names in enumerate(new_names) for each in _named_fields(names)]
     _check_recipients_there(named, refusals)
-    settle_limits(actor, quotas, refusals)
+    settle_limits(actor, drafts, refusals)
     refusals.raise_if_any()
-    _apply(actor, drafts)
-    return [draft.domain for draft in drafts]
+    _apply(actor, list(drafts.values()))
+    return [draft.domain for draft in drafts.values()]
 
 
 def _check_changed_quotas(
@@ -605,6 +622,14 @@ def _remove_domain_aliases(aliases: Sequence[DomainAlias]) -> None:
 
 # --- delete ----------------------------------------------------------------------------------------------------
 
+_dependants: list[Callable[[Sequence[int]], None]] = []
+
+
+def on_deletion(delete_theirs: Callable[[Sequence[int]], None]) -> None:
+    """Let an app above delete what it keeps of domains (ids), in the transaction that deletes them."""
+    if delete_theirs not in _dependants:
+        _dependants.append(delete_theirs)
+
 
 @operation("domain.delete", allow=policies.may_manage_domains)
 def delete_domains(actor: Actor, /, domains: Sequence[Domain], *, keep_directories: bool = False) -> None:
@@ -627,7 +652,7 @@ def delete_domains(actor: Actor, /, domains: Sequence[Domain], *, keep_directori
     ids = list(locked)
     keys = publication.keys_of_domains(ids)
     returned = possessions(locked.values())
-    keys |= remove_aliases(list(Alias.objects.filter(domain__in=ids).values_list("pk", flat=True)), returned)
+    keys |= remove_aliases(Alias.objects.filter(domain__in=ids), returned)
     keys |= remove_mailboxes(boxes, returned, keep_directories=keep_directories, domains=ids)
     keys |= _drop_foreign_senders(dict.fromkeys(keys.names))
     give_back(returned)  # before anybody takes over what is left
@@ -637,6 +662,8 @@ def delete_domains(actor: Actor, /, domains: Sequence[Domain], *, keep_directori
     for domain in locked.values():
         record(domain, versions=())
     Domain.administrators.through.objects.filter(domain__in=ids).delete()
+    for delete_theirs in _dependants:
+        delete_theirs(ids)
     delete_rows(Domain.objects.filter(pk__in=ids))
     publication.publish(keys, gone=_addresses_under(keys.names, keys))
 

@@ -132,5 +132,5 @@ def _change(_actor: Actor, /, alias: Alias, recipients: Sequence[str], local: Lo
 @operation("alias.delete", allow=policies.may_set_own_forward)
 def _end(_actor: Actor, /, alias: Alias) -> None:
     returned = Owned()
-    publication.publish(remove_aliases([alias.pk], returned))
+    publication.publish(remove_aliases(Alias.objects.filter(pk=alias.pk), returned))
     give_back(returned)

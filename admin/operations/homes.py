@@ -8,21 +8,18 @@ on disk: a renamed mailbox remembers the directory that it has.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Concat
 
-from admin.models import Mailbox, MailboxOperation
+from admin.models import Domain, Mailbox, MailboxOperation
 from admin.operations.saving import save_columns
 from admin.publication import documented_home, home_of
 from core.addresses import split_address
 from parameters.tools import get_global_parameter
-
-if TYPE_CHECKING:
-    from admin.models import Domain
 
 _TOKEN_BYTES = 4
 # No mailbox has this number.
@@ -138,10 +135,10 @@ def _under_way(ids: Iterable[int] | QuerySet[Any, Any]) -> set[int]:
     return set(orders.filter(mailbox_id__in=ids).values_list("mailbox_id", flat=True))
 
 
-def settle_deletions(boxes: Iterable[Mailbox], *, keep: bool, as_a_whole: bool) -> None:
+def settle_deletions(boxes: Sequence[Mailbox], *, keep: bool, domains: Collection[int] = ()) -> None:
     """Order that the directories of *boxes* go to the trash; or note that they stay, so that nobody inherits them.
 
-    When whole domains go, one note stands for everything in the directory of a domain.
+    When whole *domains* (ids) go, one note stands for everything in a directory that belongs to no domain any more.
     """
     kind, state = MailboxOperation.Kind, MailboxOperation.State
     homes = {box.pk: home_of(box) for box in boxes}
@@ -151,14 +148,29 @@ def settle_deletions(boxes: Iterable[Mailbox], *, keep: bool, as_a_whole: bool) 
         ]
     else:
         kept = list(homes.items())
-        if as_a_whole:
-            directories = {_directory(home.partition("/")[0]) for home in homes.values()}
-            kept = [(_NOBODY, directory) for directory in sorted(directories)]
+        if domains:
+            whole = _ending_with(domains, boxes, set(map(_name_in, homes.values())))
+            kept = [(pk, home) for pk, home in kept if _name_in(home) not in whole]
+            kept += [(_NOBODY, _directory(name)) for name in sorted(whole)]
         orders = [
             MailboxOperation(kind=kind.KEEP, state=state.DONE, mailbox_id=pk, source=source)
             for pk, source in kept
         ]
     MailboxOperation.objects.bulk_create(orders)
+
+
+def _ending_with(domains: Collection[int], boxes: Iterable[Mailbox], names: set[str]) -> set[str]:
+    """Those of *names* that are no domain's any more without *domains* (ids), whose mailboxes are *boxes*."""
+    others = frozenset(names.difference(box.domain.name for box in boxes))
+    if not others:
+        return names
+    living = Domain.objects.exclude(pk__in=domains).filter(name__among=others)
+    return names.difference(living.values_list("name", flat=True))
+
+
+def _name_in(home: str) -> str:
+    """That of the domain in whose directory it lies."""
+    return home.partition("/")[0]
 
 
 def _directory(domain_name: str) -> str:

@@ -18,12 +18,11 @@ from admin.allocation import (
     NO_ROOM_IN_POOL,
     DomainQuotas,
     Share,
-    allocated,
     overfull,
     overfull_followers,
     refused_quotas,
-    too_much,
     unlawfully_unlimited,
+    without_room,
 )
 from admin.bulk_changes import BulkChange, Ids, Kind, Verb, number_of
 from admin.models import Account, Alias, Domain, Mailbox
@@ -290,9 +289,7 @@ def _domain_quotas(
 
 def _block_without_room(heaps: _Sorted) -> None:
     """Mailboxes for which their domains have no room left, once the others have got what they would get."""
-    asked = [share for share in heaps.shares.values() if share.counts]
-    given = allocated({share.domain for share in asked if share.more > 0})
-    refused = {share.position for share in too_much(asked, given)}
+    refused = without_room(heaps.shares.values())
     for line in heaps.changing if refused else ():
         if line.kind is Kind.ACCOUNT and line.pk in refused:
             heaps.block(NO_ROOM, line)

@@ -23,6 +23,7 @@ from django.db.models import (
     OuterRef,
     Q,
     QuerySet,
+    Subquery,
     Value,
     Window,
 )
@@ -101,7 +102,7 @@ def identity_list(actor: Actor, given: Mapping[str, str]) -> Listing[IdentityRow
     query, filters = search_text(given.get("q", "")), _filters(actor, given)
     accounts, aliases = _found(actor, filters, query)
     sort, order = chosen_order(given.get("sort", ""), _SORTS, "address")
-    counts = accounts.count(), aliases.count()
+    counts = _numbers(accounts, aliases)
     page = page_at(given.get("page", ""), sum(counts))
     both = _in_one_order(accounts, aliases, sort.removeprefix("-"))
     rows = _rows(actor, [(kind, pk) for _key, kind, pk, *_second in rows_on(page, both, order)])
@@ -209,6 +210,21 @@ def _in_one_order(
         of_account["second"], of_alias["second"] = seconds[sort]
     first: QuerySet[Any, tuple[Any, ...]] = accounts.order_by().annotate(**of_account).values_list(*columns)
     return first.union(aliases.order_by().annotate(**of_alias).values_list(*columns), all=True)
+
+
+def _numbers(accounts: QuerySet[Any], aliases: QuerySet[Any]) -> tuple[int, int]:
+    """How many of each, in one statement; of a UNION, PostgreSQL would leave each part to one process."""
+    if accounts.query.is_empty() or aliases.query.is_empty():  # which cost nothing
+        return accounts.count(), aliases.count()
+    both = _counted(accounts).annotate(of_aliases=Subquery(_counted(aliases).values("number")))
+    of_accounts, of_aliases = both.values_list("number", "of_aliases").get()
+    return of_accounts, of_aliases
+
+
+def _counted(found: QuerySet[Any]) -> QuerySet[Any, Any]:
+    """Their number as a query: without a column to group by there is one row, if of 0."""
+    counted: QuerySet[Any, Any] = found.order_by().values(one=Value(1)).annotate(number=Count("*"))
+    return counted
 
 
 def _constant(kind: _Kind) -> Value:

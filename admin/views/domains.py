@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from admin import policies
-from admin.allocation import allocated
+from admin import domain_features, policies
+from admin.allocation import allocated, limited_owners
 from admin.forms.deletion import DeletionForm
 from admin.forms.domains import AdministratorForm, DomainCreateForm, DomainUpdateForm, domain_values
 from admin.models import Account, Domain
@@ -60,6 +60,7 @@ def domain_list(request: AuthedRequest) -> HttpResponse:
         may_create=may_manage,
         may_update=may_manage,
         may_delete=may_manage,
+        further_actions=domain_features.actions(request.actor),
     )
 
 
@@ -231,6 +232,7 @@ def _update_form(request: AuthedRequest, pk: int) -> tuple[Domain, DomainUpdateF
         initial=values,
         edited=what,
         allocated=given,
+        draws_on_pool=bool(given and limited_owners(request.actor, [domain.owner_id])),
         allotments=allotments_in(domain),
     )
     return domain, form

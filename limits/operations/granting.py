@@ -70,9 +70,7 @@ def set_limits(actor: Actor, grants: Sequence[Grant]) -> list[User]:
     # What resellers may have is set before it is handed out, and judged when that is done.
     for draft in sorted(drafts, key=lambda draft: draft.account.role == Role.DOMAIN_ADMIN):
         for kind, value in grants[draft.position].limits.items():
-            if value != getattr(draft.allowance, f"{kind}_max") and _is_possible(
-                draft, kind, value, refusals
-            ):
+            if value != _limit(draft.allowance, kind) and _is_possible(draft, kind, value, refusals):
                 setattr(draft.allowance, f"{kind}_max", value)
     changed = [
         d for d in drafts if any(_limit(d.allowance, k) != _limit(before[d.account.pk], k) for k in Kind)
@@ -106,16 +104,16 @@ def _check_use(drafts: Sequence[_Draft], before: Mapping[int, Allowance], refusa
 
 def _locked_drafts(actor: Actor, grants: Sequence[Grant], refusals: Refusals) -> list[_Draft]:
     ids = {each.account.pk for each in grants if each.limits}
-    # The owner's role comes along, and is locked by nobody: a reseller who steps down owns nothing any more.
     accounts = {a.pk: a for a in User.objects.filter(pk__in=ids).order_by("pk").select_for_update()}
     resellers = User.objects.filter(
         pk__in={account.owner_id for account in accounts.values()}, role=Role.RESELLER
     )
     names = dict(resellers.values_list("pk", "username"))
-    # A row that is missing is one of nothing; what there is already, `recount` finds.
-    limited = [account for account in accounts.values() if kinds_of(account.role)]
-    Allowance.objects.bulk_create((Allowance(user_id=a.pk) for a in limited), ignore_conflicts=True)
     rows = locked_allowances([*accounts, *names])
+    if missing := [pk for pk, a in accounts.items() if kinds_of(a.role) and pk not in rows]:
+        # One of nothing; what there is already, `recount` finds, which may be creating them at this moment.
+        Allowance.objects.bulk_create((Allowance(user_id=pk) for pk in missing), ignore_conflicts=True)
+        rows |= locked_allowances(missing)
     drafts: dict[int, _Draft] = {}
     for position, each in enumerate(grants):
         account = accounts.get(each.account.pk)

@@ -79,8 +79,7 @@ def spend_of(payer: int, demands: Iterable[Demand], refusals: Refusals, *, by: A
     if rows.filter(room).update(**_used_after(amounts)):
         return
     allowance = locked_allowances([payer]).get(payer)
-    unlimited = payer != by.pk and not User.objects.filter(pk=payer, role__in=LIMITED).exists()
-    if allowance is None and unlimited:
+    if allowance is None and payer != by.pk and not User.objects.filter(pk=payer, role__in=LIMITED).exists():
         return
     if not _refuse(allowance or Allowance(user_id=payer), wanted, refusals, by=by):
         rows.update(**_used_after(amounts))  # somebody gave back in between, and now it is locked

@@ -26,6 +26,7 @@ from core.actor import Actor
 from core.models import User
 from core.passwords import verify_password
 from core.roles import Role
+from limits.models import Allowance
 from parameters import tools
 from parameters.models import Parameter
 from tests.cast import PASSWORD, Cast
@@ -332,6 +333,26 @@ def test_screens_tell_when_more_was_given_than_a_domain_has(cast: Cast, root: Cl
     assert "200 MB together, more than its 150 MB" in root.get(edit).content.decode()
     update_domain(cast.root, cast.dora_example, quota=0)
     assert "Given to mailboxes" not in root.get(detail).content.decode()
+
+
+def test_what_less_would_do_is_told_as_it_is_out_of_a_limited_quota(
+    cast: Cast, browser_of: Browsers, root: Client
+) -> None:
+    domain = cast.reseller_example
+    values = {"name": domain.name, "quota": "150 MB", "default_mailbox_quota": "100 MB", "enabled": "on"}
+    url, rita = _url("domain_update", domain.pk), browser_of(cast.rita)
+    update_domain(cast.root, domain, quota=300, default_mailbox_quota=100)
+    mailbox = MailboxSpec(address="one@reseller.example", quota=200)
+    create_account(cast.rita, username=mailbox.address, password=PASSWORD, mailbox=mailbox)
+    assert "With less, they keep theirs" in rita.get(url).content.decode()
+    Allowance.objects.filter(user=cast.rita.pk).update(quota_max=1_000)
+    page = rita.get(url).content.decode()
+    assert "200 MB together. The domain cannot be given less than they have." in page
+    assert "no limit" not in page.partition('name="quota"')[2].partition('name="default_mailbox_quota"')[0]
+    assert _codes(rita.post(url, values)) == {"quota": ["below_allocated"]}
+    assert "With less, they keep theirs" in root.get(url).content.decode()
+    update_domain(cast.root, domain, quota=150)
+    assert "200 MB together, more than its 150 MB. None of them gets more." in rita.get(url).content.decode()
 
 
 # --- what an account form offers to whom -----------------------------------------------------------------------

@@ -7,10 +7,12 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from threading import Barrier
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from hypothesis import strategies as st
@@ -477,6 +479,18 @@ def test_an_allowance_that_is_missing_is_one_of_nothing(cast: Cast, pool: Actor)
         create_accounts(pool, [simple("x@reseller.example")])
     hand_out(cast.rita, pool, mailboxes=3)
     create_accounts(pool, [simple("x@reseller.example")])
+
+
+def test_a_grant_creates_only_allowances_that_are_missing(cast: Cast, pool: Actor) -> None:
+    with statements() as run:
+        hand_out(cast.rita, pool, mailboxes=3)
+    assert not any(sql.startswith("INSERT") and "limits_allowance" in sql for sql in run)
+    other = person(cast, "other", Role.DOMAIN_ADMIN, by=cast.rita, mailbox=False)
+    Allowance.objects.filter(user=other.pk).delete()
+    both = [Grant(account=account_of(actor), limits={Kind.MAILBOXES: 4}) for actor in (pool, other)]
+    grant(cast.rita, both)
+    assert [allowance(actor).mailboxes_max for actor in (pool, other)] == [4, 4]
+    assert allowance(cast.rita).mailboxes_granted == 8
 
 
 @pytest.mark.parametrize("value", [-2, MAX_LIMIT + 1, 2**63])
@@ -980,6 +994,38 @@ def test_a_counter_that_is_too_low_stops_no_deletion(cast: Cast) -> None:
     Allowance.objects.filter(user=cast.dora.pk).update(mailbox_aliases_used=1)
     delete_aliases(cast.dora, list(Alias.objects.filter(owner=cast.dora.pk)))
     assert used(cast.dora) == {}
+
+
+# --- what was there before there were limits ------------------------------------------------------------------
+
+
+def test_what_was_there_before_is_counted_and_limits_nobody(cast: Cast, pool: Actor) -> None:
+    create_domain(cast.rita, name="second.example", quota=1_000, aliases=("second.test",))
+    hand_out(cast.rita, pool, mailboxes=5)
+    create_accounts(pool, [simple("x@reseller.example"), simple("y@reseller.example")])
+    create_aliases(cast.rita, aliases(3, "second.example"))
+    create_alias(cast.root, address="x@reseller.example", recipients=("x@reseller.example", *ALIAS))
+    for model in (DomainAlias, Mailbox, Alias):
+        model._base_manager.update(owner=None)
+    arrival, editor = import_module("admin.migrations.0005_who_pays"), connection.schema_editor()
+    arrival.close_allowances(apps, editor)
+    assert not Allowance.objects.exists()
+    arrival.name_owners(apps, editor)
+    arrival.open_allowances(apps, editor)
+    assert recount() == []
+    limited = User.objects.filter(role__in=LIMITED)
+    assert {row.pk for row in Allowance.objects.all()} == set(limited.values_list("pk", flat=True))
+    assert all(usage.maximum is None for user in limited for usage in usages_of(user))
+    assert used(cast.rita) == {
+        "domains": 2,
+        "domain_aliases": 1,
+        "domain_admins": 1,
+        "mailboxes": 1,
+        "mailbox_aliases": 3,
+        "quota": 1_000,
+    }
+    assert used(pool) == {"mailboxes": 2}
+    assert Alias.objects.get(address="x@reseller.example").owner is None
 
 
 # --- many at the limit ----------------------------------------------------------------------------------------

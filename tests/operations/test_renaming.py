@@ -407,6 +407,32 @@ def test_who_gets_the_address_of_a_deleted_mailbox_does_not_get_its_mail(
     assert home("sam@dora.example").startswith("dora.example+")
 
 
+def test_a_living_domain_keeps_single_directories_of_a_domain_that_was_deleted(cast: Cast) -> None:
+    other = create_domain(cast.root, name="other.example")
+    person(cast, "own@other.example")
+    update_account(cast.root, account_of(cast.sam), address="sam@other.example")
+    delete_domains(cast.root, [other])
+    kept = MailboxOperation.objects.filter(kind="keep").order_by("source")
+    assert list(kept.values_list("source", flat=True)) == ["dora.example/sam", "other.example/"]
+    person(cast, "new@dora.example")
+    assert Mailbox.objects.get(address="new").home == ""
+    person(cast, "sam@dora.example")
+    assert home("sam@dora.example").startswith("dora.example/sam+")
+    create_domain(cast.root, name="other.example")
+    person(cast, "own@other.example")
+    assert home("own@other.example").startswith("other.example+")
+
+
+def test_directories_of_domains_that_go_together_are_kept_as_a_whole(cast: Cast) -> None:
+    other, empty = (create_domain(cast.root, name=name) for name in ("other.example", "empty.example"))
+    moved = account_of(person(cast, "moved@empty.example"))
+    update_account(cast.root, moved, address="moved@other.example")
+    Mailbox.objects.filter(user=cast.sam.pk).update(home="long-gone.example/sam")
+    delete_domains(cast.root, [cast.dora_example, other, empty])
+    kept = MailboxOperation.objects.filter(kind="keep").order_by("source").values_list("source", flat=True)
+    assert list(kept) == ["dora.example/", "empty.example/", "long-gone.example/"]
+
+
 def test_who_gets_the_first_address_of_a_deleted_mailbox_does_not_get_its_mail(cast: Cast) -> None:
     update_account(cast.root, account_of(cast.sam), address="samuel@dora.example")
     delete_accounts(cast.root, [account_of(cast.sam)])
