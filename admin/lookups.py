@@ -10,15 +10,18 @@ the whole key is used: ``%u`` and ``%d`` make Postfix skip the query for keys th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import CharField, Q, QuerySet, Value
 from django.utils import timezone
 
 from admin.models import MailCheck, MailDomain, MailRoute, MailSender, MailTransport, MailUser
+from core.signals import register_postfix_maps
 
 
 class Engine(StrEnum):
@@ -32,23 +35,51 @@ class Engine(StrEnum):
 # Whether an instant is past (Django keeps UTC). SQLite compares texts, and datetime('now') has no fractions of
 # a second; strftime() has, but a percent sign means something to Postfix and to Dovecot.
 _PAST = {
-    Engine.POSTGRESQL: "expires_at <= now()",
-    Engine.MYSQL: "expires_at <= utc_timestamp(6)",
-    Engine.SQLITE: "julianday(expires_at) <= julianday('now')",
+    Engine.POSTGRESQL: "{0} <= now()",
+    Engine.MYSQL: "{0} <= utc_timestamp(6)",
+    Engine.SQLITE: "julianday({0}) <= julianday('now')",
 }
 # Shorter to plan than a question for NULL beside it.
 _NOT_EXPIRED = "({past}) IS NOT TRUE"
 
-# Literals, so that no stored text can become an action of Postfix.
+# Literals, so that no stored text can become an action or a transport of Postfix.
 RETRY_ACTION = "450 4.2.1 This mailbox is being moved, please try again in a few minutes"
+CLOSED_ACTION = "550 5.2.1 This address is switched off"
+VERIFY_ACTION = "reject_unverified_recipient"
+RETRY_TRANSPORT = "retry:4.2.1 mailbox is being moved"
+LOCAL_TRANSPORT = "lmtp:unix:private/dovecot-lmtp"
+
+
+def joined(engine: Engine, *parts: str) -> str:
+    """SQL that concatenates expressions."""
+    if engine is Engine.SQLITE:
+        return f"({' || '.join(parts)})"
+    # To MySQL || means OR; PostgreSQL needs longer to plan it.
+    return f"concat({', '.join(parts)})"
+
+
+class MapFile(Protocol):
+    """A map file of Postfix: its name, what it is asked, and the query for each engine."""
+
+    @property
+    def file_name(self) -> str:
+        """``….cf``."""
+
+    @property
+    def question(self) -> str:
+        """One line for people."""
+
+    def sql(self, engine: Engine, key: str) -> str:
+        """The query with *key*, quotes included."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
     """A question with one key.
 
-    *template* is SQL with ``{key}`` and perhaps ``{past}``; *answer* gives the values for a key as the mail server
-    asks it (lower case), in no particular order.
+    *template* is SQL with ``{key}`` and perhaps ``{past}`` (``expires_at`` is over), ``{begun}`` (``since`` has come)
+    or ``{next_hop}`` (of a relay, as Postfix spells it); *answer* gives the values for a key as the mail server asks it
+    (lower case), in no particular order.
     """
 
     name: str
@@ -63,7 +94,12 @@ class Lookup:
 
     def sql(self, engine: Engine, key: str) -> str:
         """The query for *engine* with *key* in place, quotes included."""
-        return self.template.format(key=key, past=_PAST[engine])
+        return self.template.format(
+            key=key,
+            past=_PAST[engine].format("expires_at"),
+            begun=_PAST[engine].format("since"),
+            next_hop=joined(engine, "service", "':['", "host", "']:'", "port"),
+        )
 
 
 def _names(kind: MailDomain.Kind, column: str) -> Callable[[str], list[str]]:
@@ -79,7 +115,9 @@ def next_addresses(keys: Iterable[str]) -> dict[str, list[str]]:
     answers: dict[str, list[str]] = {}
     routes = MailRoute.objects.filter(address__in=set(keys)).order_by("address", "target")
     for key, target, expires_at in routes.values_list("address", "target", "expires_at"):
-        answers.setdefault(key, []).append(key if expires_at and expires_at <= now else target)
+        expired = expires_at is not None and expires_at <= now
+        if not expired or not key.startswith("@"):
+            answers.setdefault(key, []).append(key if expired else target)
     return answers
 
 
@@ -109,13 +147,13 @@ class Fact(StrEnum):
     DOMAIN = "domain"
     USER = "user"
     TRANSPORT = "transport"
-    RETRY = "retry"
+    CHECK = "check"
 
 
 def facts(names: Iterable[str], addresses: Iterable[str]) -> dict[tuple[Fact, str], str]:
     """What is published about domain names and addresses, in one statement.
 
-    Values: the kind of a domain, the login of a mailbox, a transport, the action of a check.
+    Values: the kind of a domain, the login of a mailbox, the kind of a transport, the action of a check.
     """
     names, addresses = set(names), set(addresses)
 
@@ -124,24 +162,32 @@ def facts(names: Iterable[str], addresses: Iterable[str]) -> dict[tuple[Fact, st
 
     found = rows(Fact.DOMAIN, MailDomain.objects.filter(name__in=names), "name", "kind").union(
         rows(Fact.USER, MailUser.objects.filter(address__in=addresses), "address", "address"),
-        rows(Fact.TRANSPORT, MailTransport.objects.filter(address__in=addresses), "address", "transport"),
-        rows(Fact.RETRY, MailCheck.objects.filter(address__in=addresses), "address", "action"),
+        rows(Fact.TRANSPORT, MailTransport.objects.filter(address__in=addresses), "address", "kind"),
+        rows(Fact.CHECK, checks(addresses), "address", "action"),
         all=True,
     )
     return {(Fact(fact), key): value for fact, key, value in found}
 
 
-def _mailboxes(key: str) -> list[str]:
-    return list(MailUser.objects.filter(address=key).values_list("address", flat=True))
+def checks(keys: Iterable[str]) -> QuerySet[MailCheck]:
+    """What is said to a client about *keys* now."""
+    begun = Q(since__isnull=True) | Q(since__lte=timezone.now())
+    return MailCheck.objects.filter(begun, address__in=set(keys))
 
 
-def _retry(key: str) -> list[str]:
-    pending = MailCheck.objects.filter(address=key, action=MailCheck.Action.RETRY)
-    return [RETRY_ACTION] if pending.exists() else []
+def _own_end(key: str) -> list[str]:
+    return list(MailRoute.objects.filter(address=key, target=key).values_list("address", flat=True))
 
 
-def _transports(key: str) -> list[str]:
-    return list(MailTransport.objects.filter(address=key).values_list("transport", flat=True))
+def _refusals(key: str) -> list[str]:
+    texts = {"retry": RETRY_ACTION, "closed": CLOSED_ACTION}
+    return [texts[check.action] for check in checks([key]) if check.action in texts]
+
+
+def _special_ways(key: str) -> list[str]:
+    texts = {"retry": RETRY_TRANSPORT, "local": LOCAL_TRANSPORT}
+    kinds = MailTransport.objects.filter(address=key, kind__in=texts).values_list("kind", flat=True)
+    return [texts[kind] for kind in kinds]
 
 
 POSTFIX: tuple[Lookup, ...] = (
@@ -160,32 +206,39 @@ POSTFIX: tuple[Lookup, ...] = (
     Lookup(
         name="aliases",
         # An expired address answers for itself: nobody signs in as it, so its mail is refused, and no catch-all
-        # takes it.
+        # takes it. An expired catch-all answers nothing.
         question="Where does mail for this address, or for @domain, go next? (virtual_alias_maps)",
         template=(
-            "SELECT CASE WHEN {past} THEN address ELSE target END FROM mail_route WHERE address = {key}"
+            "SELECT CASE WHEN {past} THEN address ELSE target END FROM mail_route WHERE address = {key} "
+            f"AND (substr(address, 1, 1) <> '@' OR {_NOT_EXPIRED})"
         ),
         answer=_next_addresses,
     ),
     Lookup(
         name="mailboxes",
-        # Without it Postfix believes in an address for days after it was renamed or deleted: what it once verified.
-        question="Is this a mailbox that receives? (virtual_mailbox_maps)",
-        template="SELECT address FROM mail_user WHERE address = {key}",
-        answer=_mailboxes,
+        # Not of the table that Dovecot reads: what Postfix need not see are passwords.
+        question="Does mail for this address end here? (virtual_mailbox_maps)",
+        template="SELECT address FROM mail_route WHERE address = {key} AND target = {key}",
+        answer=_own_end,
     ),
     Lookup(
         name="maintain",
-        question="Must mail for this address wait? (check_recipient_access)",
-        template=f"SELECT '{RETRY_ACTION}' FROM mail_check WHERE address = {{key}} AND action = 'retry'",
-        answer=_retry,
+        question="Must mail for this address wait, or is it switched off? (check_recipient_access)",
+        template=(
+            f"SELECT CASE action WHEN 'retry' THEN '{RETRY_ACTION}' ELSE '{CLOSED_ACTION}' END FROM mail_check "
+            "WHERE address = {key} AND action <> 'verify' AND ({begun}) IS NOT FALSE"
+        ),
+        answer=_refusals,
     ),
     Lookup(
         name="spliteddomains-transport",
         # The check above sees what the client typed; this also holds back mail that an alias leads to a mailbox.
         question="Does mail for this address go another way than the rest of its domain? (transport_maps, first)",
-        template="SELECT transport FROM mail_transport WHERE address = {key}",
-        answer=_transports,
+        template=(
+            f"SELECT CASE kind WHEN 'retry' THEN '{RETRY_TRANSPORT}' ELSE '{LOCAL_TRANSPORT}' END "
+            "FROM mail_transport WHERE address = {key} AND kind <> 'relay'"
+        ),
+        answer=_special_ways,
     ),
     # Postfix takes the answer of the first map that has one. This one therefore names everybody who may send from
     # the address, else the own address of one person would hide that another may use it, too.
@@ -210,6 +263,60 @@ POSTFIX: tuple[Lookup, ...] = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _PluginMap:
+    """A map file as plugins describe it; the queries hold ``'%s'`` or other placeholders of Postfix already."""
+
+    file_name: str
+    queries: Mapping[Engine, str]
+    question: str
+
+    def sql(self, engine: Engine, key: str) -> str:  # noqa: ARG002 - the key is in the query
+        """The query as it was given."""
+        return self.queries[engine]
+
+
+_FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*\.cf", re.ASCII | re.IGNORECASE)
+
+
+def postfix_maps() -> tuple[MapFile, ...]:
+    """Every map file, of this app and those that registered theirs; raises :class:`ImproperlyConfigured`.
+
+    Receivers of ``register_postfix_maps`` return lookups, or classes as the plugin API has them: *filename*, and the
+    queries *postgres*, *mysql* and *sqlite*, one line each.
+    """
+    maps: dict[str, MapFile] = {}
+    answers: list[tuple[object, Any]] = register_postfix_maps.send(sender=None)
+    for _receiver, given in answers:
+        for each in given or ():
+            entry = each if isinstance(each, Lookup) else _plugin_map(each)
+            if entry.file_name in maps:
+                message = f"Two apps register the map file {entry.file_name}."
+                raise ImproperlyConfigured(message)
+            maps[entry.file_name] = entry
+    return tuple(maps.values())
+
+
+def _plugin_map(given: Any) -> _PluginMap:
+    try:
+        name = given.filename
+        queries = {
+            Engine.POSTGRESQL: given.postgres,
+            Engine.MYSQL: given.mysql,
+            Engine.SQLITE: given.sqlite,
+        }
+    except AttributeError as error:
+        message = f"{given!r} is no map file: {error}."
+        raise ImproperlyConfigured(message) from error
+    if not _FILE_NAME.fullmatch(name):
+        message = f"A map file cannot be called {name!r}."
+        raise ImproperlyConfigured(message)
+    if any(not (query and query.strip() and query.isprintable()) for query in queries.values()):
+        message = f"The queries of {name} must be one line each."
+        raise ImproperlyConfigured(message)
+    return _PluginMap(name, queries, getattr(given, "question", "") or "Of a plugin.")
+
+
 # --- Dovecot ---------------------------------------------------------------------------------------------------
 
 
@@ -222,17 +329,9 @@ class Mailboxes:
     gid: str
 
 
-def joined(engine: Engine, *parts: str) -> str:
-    """SQL that concatenates expressions."""
-    if engine is Engine.SQLITE:
-        return f"({' || '.join(parts)})"
-    # To MySQL || means OR; PostgreSQL needs longer to plan it.
-    return f"concat({', '.join(parts)})"
-
-
-def password_query(key: str) -> str:
+def password_query(engine: Engine, key: str) -> str:
     """Dovecot's passdb: the login and its hash."""
-    return f"SELECT address AS user, password FROM mail_user WHERE address = {key}"
+    return f"SELECT address AS user, password FROM mail_user WHERE {_is_user(engine, key)}"
 
 
 def user_query(engine: Engine, key: str, mailboxes: Mailboxes, *, version: str) -> str:
@@ -245,8 +344,18 @@ def user_query(engine: Engine, key: str, mailboxes: Mailboxes, *, version: str) 
     )
     return (
         f"SELECT {home} AS home, '{mailboxes.uid}' AS uid, '{mailboxes.gid}' AS gid, {quota} "
-        f"FROM mail_user WHERE address = {key}"
+        f"FROM mail_user WHERE {_is_user(engine, key)}"
     )
+
+
+def _is_user(engine: Engine, key: str) -> str:
+    """The condition; for MySQL an error when the key is empty.
+
+    While it cannot reach the server, Dovecot (2.3.19) makes an empty text of the key, waits for a connection, and asks:
+    nobody would be found, and mail would bounce (tests/mail/test_outage.py).
+    """
+    guard = f" AND pow(10, 999 * ({key} = '')) = 1" if engine is Engine.MYSQL else ""
+    return f"address = {key}{guard}"
 
 
 ITERATE_QUERY = "SELECT address AS user FROM mail_user"

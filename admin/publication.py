@@ -11,13 +11,15 @@ administrators; they are:
   and since nobody signs in under that name, mail for it is refused.
 * Only recipients that can take mail are published; an alias whose recipients are all switched off is refused.
 * Only an enabled account with a mailbox in an enabled domain signs in, receives and sends.
+* What answers for itself though nobody signs in under it is closed: refused before any other question.
+* In a relay domain, what nobody has here goes to the other host; mailboxes are delivered here.
 * While a mailbox moves to another directory, both of its addresses answer "try again later".
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, islice
@@ -44,9 +46,6 @@ from admin.models import (
 from admin.models.domain import DomainKind
 from core.insertion import insert
 
-# A constant: what Postfix obeys is never text that somebody typed.
-RETRY_TRANSPORT = "retry:4.2.1 mailbox is being moved"
-
 _CHUNK = 5_000
 # Rows named in one DELETE: SQLite spells pairs out as a chain of ORs, which may be 1,000 long.
 _DELETE_CHUNK = 500
@@ -56,7 +55,7 @@ S = TypeVar("S")
 
 @dataclass(slots=True)
 class Keys:
-    """Keys whose rows may have to change: domain names and addresses."""
+    """Keys whose rows may have to change: domain names and addresses. A relay is published with ``@name``."""
 
     names: set[str] = field(default_factory=set)
     addresses: set[str] = field(default_factory=set)
@@ -141,6 +140,28 @@ def keys_of_domains(domain_ids: Sequence[int]) -> Keys:
     return keys_of_names(names) | Keys(addresses=set(addresses))
 
 
+# --- what apps above know --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """Where mail of a relay domain goes: a service of Postfix and a host; whether recipients are asked for there."""
+
+    service: str
+    host: str
+    port: int
+    verifies: bool = False
+
+
+_relays: list[Callable[[Collection[str]], Mapping[str, Relay]]] = []
+
+
+def relays_from(source: Callable[[Collection[str]], Mapping[str, Relay]]) -> None:
+    """Ask *source* for the relays of those domains, given by name, that are relayed and enabled."""
+    if source not in _relays:
+        _relays.append(source)
+
+
 # --- deriving rows ---------------------------------------------------------------------------------------------
 
 
@@ -159,25 +180,45 @@ class _Box(NamedTuple):
     is_active: bool
     home: str
     quota: int
+    is_relayed: bool
 
 
 class _Sources:
-    """What the rows of some addresses derive from; every part is loaded once, and only when it is asked for."""
+    """What the rows of some addresses derive from; every part is loaded once, and only when it is asked for.
 
-    def __init__(self, addresses: Iterable[str]) -> None:
-        # A set: Django looks into each item of a list for expressions.
+    *gone* are those that nobody has any more.
+    """
+
+    def __init__(self, addresses: Iterable[str], gone: frozenset[str] = frozenset()) -> None:
+        # Sets: Django looks into each item of a list for expressions.
         self.addresses = frozenset(addresses)
+        self.held = self.addresses - gone
+        # A key without "@" is one itself: a row that no domain leads to any more.
+        self.names = frozenset(key.removeprefix("@") for key in self.addresses if key.rfind("@") < 1)
 
     @cached_property
     def mailboxes(self) -> dict[str, _Box]:
         """Mailboxes in enabled domains, enabled or not, by address."""
-        found = Mailbox.objects.filter(user__email__among=self.addresses, domain__enabled=True)
+        found = Mailbox.objects.filter(user__email__among=self.held, domain__enabled=True)
         rows = found.order_by().values_list(
-            "user__email", "user__password", "user__is_active", "home", "domain__name", "address", "quota"
+            "user__email",
+            "user__password",
+            "user__is_active",
+            "home",
+            "quota",
+            "address",
+            "domain__name",
+            "domain__type",
         )
         return {
-            email: _Box(password, is_active, home or documented_home(name, local_part), quota)
-            for email, password, is_active, home, name, local_part, quota in rows
+            email: _Box(
+                password,
+                is_active,
+                home or documented_home(name, local_part),
+                quota,
+                is_relayed=kind == DomainKind.RELAY,
+            )
+            for email, password, is_active, home, quota, local_part, name, kind in rows
         }
 
     @cached_property
@@ -188,8 +229,18 @@ class _Sources:
     @cached_property
     def aliases(self) -> dict[str, Alias]:
         """Aliases in enabled domains, enabled or not, by address."""
-        found = Alias.objects.filter(address__among=self.addresses, domain__enabled=True)
+        found = Alias.objects.filter(address__among=self.held, domain__enabled=True)
         return {alias.address: alias for alias in found}
+
+    @cached_property
+    def ways(self) -> dict[str, list[_Recipient]]:
+        """Where mail goes on to from each address that somebody has; nowhere when it is switched off."""
+        ways = {}
+        for address in self.mailboxes.keys() | self.aliases.keys():
+            alias = self.aliases.get(address)
+            closed = address in self.mailboxes and address not in self.open_mailboxes
+            ways[address] = [] if alias is None or closed or not alias.enabled else self.recipients[alias.pk]
+        return ways
 
     @cached_property
     def recipients(self) -> dict[int, list[_Recipient]]:
@@ -212,7 +263,7 @@ class _Sources:
     def extra_senders(self) -> list[tuple[str, str]]:
         """Sender addresses beyond the own ones, with the login that may use them."""
         rows = SenderAddress.objects.filter(
-            address__among=self.addresses, mailbox__user__is_active=True, mailbox__domain__enabled=True
+            address__among=self.held, mailbox__user__is_active=True, mailbox__domain__enabled=True
         )
         return list(rows.values_list("address", "mailbox__user__email"))
 
@@ -227,9 +278,15 @@ class _Sources:
         return set(chain.from_iterable(pairs)) & set(self.addresses)
 
     @cached_property
-    def names(self) -> list[str]:
-        """Names behind the keys ``@name``."""
-        return [address[1:] for address in self.addresses if address.startswith("@")]
+    def domain_aliases(self) -> list[DomainAlias]:
+        """Those that work, of the names behind the keys ``@name``."""
+        return list(_working_domain_aliases(self.names)) if self.names else []
+
+    @cached_property
+    def relays(self) -> dict[str, Relay]:
+        """Relays by domain: of the names behind the keys ``@name``, and of those that they are aliases of."""
+        names = self.names | {alias.target.name for alias in self.domain_aliases}
+        return dict(chain.from_iterable(source(names).items() for source in _relays)) if names else {}
 
 
 def _derive_domains(names: Sequence[str]) -> Iterator[MailDomain]:
@@ -243,15 +300,13 @@ def _derive_domains(names: Sequence[str]) -> Iterator[MailDomain]:
 
 
 def _derive_routes(sources: _Sources) -> Iterator[MailRoute]:
-    for domain_alias in _working_domain_aliases(sources.names) if sources.names else ():
+    for domain_alias in sources.domain_aliases:
         yield MailRoute(address=f"@{domain_alias.name}", target=f"@{domain_alias.target.name}")
-    for address in sources.mailboxes.keys() | sources.aliases.keys():
-        alias = sources.aliases.get(address)
-        closed = address in sources.mailboxes and address not in sources.open_mailboxes
-        targets = [] if alias is None or closed or not alias.enabled else sources.recipients[alias.pk]
-        expires_at = None if alias is None else alias.expire_at
+    for address, targets in sources.ways.items():
         for recipient in targets:
-            yield MailRoute(address=address, target=recipient.address, expires_at=expires_at)
+            yield MailRoute(
+                address=address, target=recipient.address, expires_at=sources.aliases[address].expire_at
+            )
         if not targets and not address.startswith("@"):
             yield MailRoute(address=address, target=address)
 
@@ -285,14 +340,40 @@ def _derive_senders(sources: _Sources) -> Iterator[MailSender]:
 
 
 def _derive_transports(sources: _Sources) -> Iterator[MailTransport]:
-    return (MailTransport(address=address, transport=RETRY_TRANSPORT) for address in sources.moving)
+    kind = MailTransport.Kind
+    for address in sources.moving:
+        yield MailTransport(address=address, kind=kind.RETRY)
+    for address, box in sources.mailboxes.items():
+        if box.is_relayed and address not in sources.moving:
+            yield MailTransport(address=address, kind=kind.LOCAL)
+    for name, relay in sources.relays.items():
+        if name in sources.names:
+            yield MailTransport(
+                address=name, kind=kind.RELAY, service=relay.service, host=relay.host, port=relay.port
+            )
 
 
 def _derive_checks(sources: _Sources) -> Iterator[MailCheck]:
-    return (MailCheck(address=address, action=MailCheck.Action.RETRY) for address in sources.moving)
+    action = MailCheck.Action
+    for address in sources.moving:
+        yield MailCheck(address=address, action=action.RETRY)
+    for address, targets in sources.ways.items():
+        if address in sources.moving or address in sources.open_mailboxes or address.startswith("@"):
+            continue
+        alias = sources.aliases.get(address)
+        # An alias that leads to its own address in a relay domain: mail that is copied on its way there.
+        if alias is not None and any(each.address == address for each in sources.recipients[alias.pk]):
+            continue
+        if not targets or (alias is not None and alias.expire_at is not None):
+            since = sources.aliases[address].expire_at if targets else None
+            yield MailCheck(address=address, action=action.CLOSED, since=since)
+    verified = {name for name, relay in sources.relays.items() if relay.verifies}
+    aliases = {alias.name for alias in sources.domain_aliases if alias.target.name in verified}
+    for name in (verified & sources.names) | aliases:
+        yield MailCheck(address=name, action=action.VERIFY)
 
 
-def _working_domain_aliases(names: Sequence[str]) -> QuerySet[DomainAlias]:
+def _working_domain_aliases(names: Collection[str]) -> QuerySet[DomainAlias]:
     return DomainAlias.objects.filter(name__in=names, enabled=True, target__enabled=True).select_related(
         "target"
     )
@@ -330,11 +411,11 @@ _OF_HOLDERS = (
     _Table(MailUser, "address", _derive_users),
     _Table(MailSender, "address", _derive_senders),
 )
-_OF_MOVES = (
+_ADDRESSES = (
+    *_OF_HOLDERS,
     _Table(MailTransport, "address", _derive_transports),
     _Table(MailCheck, "address", _derive_checks),
 )
-_ADDRESSES = _OF_HOLDERS + _OF_MOVES
 
 
 def publish(
@@ -352,19 +433,12 @@ def publish(
         lock = Domain.objects.select_for_update().order_by("pk")
         list(lock.filter(name__in=names).values_list("pk"))
     withdrawn, new = frozenset(gone), frozenset(fresh)
-    if not withdrawn:
-        return sum(_apply(table, difference) for table, difference in _by_table(keys, unread=new))
     touched = 0
     for some in chunks(withdrawn):
         for table in _OF_HOLDERS:
             touched += table.model.objects.filter(**{f"{table.key}__among": frozenset(some)}).delete()[0]
-    held = Keys(keys.names, keys.addresses - withdrawn)
-    touched += sum(
-        _apply(table, difference) for table, difference in _by_table(held, _OF_HOLDERS, unread=new)
-    )
-    # Addresses that are still being moved go on answering so, whoever held them.
-    moves = Keys(addresses=keys.addresses | withdrawn)
-    return touched + sum(_apply(table, difference) for table, difference in _by_table(moves, _OF_MOVES))
+    rest = _by_table(Keys(keys.names, keys.addresses | withdrawn), gone=withdrawn, unread=new)
+    return touched + sum(_apply(table, difference) for table, difference in rest)
 
 
 def differences(keys: Keys) -> Iterator[Difference]:
@@ -373,14 +447,16 @@ def differences(keys: Keys) -> Iterator[Difference]:
 
 
 def _by_table(
-    keys: Keys, tables: Iterable[_Table[_Sources]] = _ADDRESSES, *, unread: frozenset[str] = frozenset()
+    keys: Keys, *, gone: frozenset[str] = frozenset(), unread: frozenset[str] = frozenset()
 ) -> Iterator[tuple[_Table[Any], Difference]]:
     for some in chunks(sorted(keys.names)):
         yield _NAMES, _NAMES.difference(some, some)
     for some in chunks(sorted(keys.addresses)):
-        sources = _Sources(some)
-        for table in tables:
-            yield table, table.difference(sources.addresses - unread, sources)
+        sources = _Sources(some, gone)
+        for table in _ADDRESSES:
+            # Addresses that are still being moved go on answering so, whoever held them.
+            stored = sources.held if table in _OF_HOLDERS else sources.addresses | sources.names
+            yield table, table.difference(stored - unread, sources)
 
 
 def _apply(table: _Table[Any], difference: Difference) -> int:

@@ -4,6 +4,7 @@ import reversion
 from django.utils.translation import gettext_lazy as _
 
 from admin import checks, policies, publication  # noqa: F401  importing the checks registers them
+from admin.lookups import POSTFIX, Lookup
 from admin.models import Alias, Domain, DomainAlias, Mailbox
 from admin.operations.allowances import tell_how_to_count
 from admin.parameters_form import AdministrationParametersForm
@@ -11,6 +12,7 @@ from admin.recovery import secondary_address_is_trusted
 from core import landing, navigation
 from core.models import User
 from core.operations import passwords, resets
+from core.signals import register_postfix_maps
 from parameters import tools
 
 
@@ -20,6 +22,7 @@ def wire() -> None:
         reversion.register(model, exclude=("administrators",) if model is Domain else ())
     tools.registry.add("global", AdministrationParametersForm, _("Administration"))
     passwords.on_new_hash(_publish_hash)
+    register_postfix_maps.connect(_postfix_maps, dispatch_uid="admin")
     tell_how_to_count()
     resets.trust_by(secondary_address_is_trusted)
     landing.add(policies.may_see_domains, "admin:domain_list")
@@ -47,6 +50,10 @@ def wire() -> None:
     navigation.add_own_page(
         navigation.OwnPage(40, _("Forward"), "admin:user_forward", "forward", policies.may_set_own_forward)
     )
+
+
+def _postfix_maps(**_sent: object) -> tuple[Lookup, ...]:
+    return POSTFIX
 
 
 def _publish_hash(user: User) -> None:

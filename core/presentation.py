@@ -67,3 +67,8 @@ def unicode_domain(name: str) -> str:
         return local + at + idna.decode(domain)
     except idna.IDNAError:
         return name
+
+
+def host_and_port(host: str, port: int) -> str:
+    """``mx.example.org:25``, ``[2001:db8::1]:25``."""
+    return f"[{host}]:{port}" if ":" in host else f"{unicode_domain(host)}:{port}"

@@ -215,6 +215,16 @@ def sender_address(field: Combinable | str) -> Q:
     return _address(field, Kind.RECIPIENT, catch_all=True)
 
 
+def service_name(field: Combinable | str, *, octets: int = 100) -> Q:
+    """A service of Postfix: letters, digits, "_" and "-"."""
+    return Q(Shaped(field, octets=octets, like=("[a-z0-9]*",), unlike=("*[^a-z0-9_-]*",)))
+
+
+def host(field: Combinable | str, *, octets: int = DOMAIN_OCTETS) -> Q:
+    """A host name, or an IP address in its usual spelling."""
+    return Q(Shaped(field, octets=octets, like=("[a-z0-9:]*",), unlike=("*[^a-z0-9.:-]*",)))
+
+
 def lower_ascii(field: Combinable | str, *, octets: int = 255) -> Q:
     """Visible ASCII without capitals, spaces, brackets, backslash, circumflex and backtick; may be empty."""
     return Q(Shaped(field, octets=octets, unlike=("*[^!-@_a-z{-~]*",)))

@@ -8,4 +8,5 @@ urlpatterns = [
     path("", include("core.urls")),
     path("", include("parameters.urls")),
     path("", include("admin.urls")),
+    path("", include("relaydomains.urls")),
 ]

@@ -61,7 +61,7 @@ class Credentials:
                 raise ExportError(
                     _("Mail servers cannot read a database in memory. Give the path of its file.")
                 )
-            return cls(engine, str(Path(name).resolve()))
+            return cls(engine, str(Path(name).absolute()))
         return cls(
             engine,
             name,

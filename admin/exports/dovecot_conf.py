@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pwd
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from django.utils.translation import gettext as _
@@ -19,7 +19,8 @@ SQL_23 = "modoboa-dovecot-sql.conf.ext"
 DICT_23 = "modoboa-dovecot-dict-sql.conf.ext"
 MAIN_24 = "modoboa-dovecot-2.4.conf"
 
-_DRIVERS = {Engine.POSTGRESQL: "pgsql", Engine.MYSQL: "mysql", Engine.SQLITE: "sqlite"}
+# The engines' names in Postfix's map types and in Dovecot's drivers.
+DRIVERS = {Engine.POSTGRESQL: "pgsql", Engine.MYSQL: "mysql", Engine.SQLITE: "sqlite"}
 _KEY_23 = "'%Lu'"
 _KEY_24 = "'%{user|lower}'"
 # Blanks end a value of `connect`, "#" begins a comment, "%" and "$" are expanded, the rest quotes.
@@ -42,7 +43,7 @@ def mailboxes_of(root: str, owner: str) -> Mailboxes:
     try:
         account = pwd.getpwnam(owner)
     except KeyError as error:
-        message = _("There is no system user %(owner)s. Create it, or give --mail-owner as uid:gid.")
+        message = _("There is no system user %(owner)r. Create it, or give --mail-owner as uid:gid.")
         raise ExportError(message % {"owner": owner}) from error
     return Mailboxes(path, str(account.pw_uid), str(account.pw_gid))
 
@@ -53,34 +54,68 @@ def generate(
     mailboxes: Mailboxes,
     *,
     header: Sequence[str],
+    quota: Credentials | None = None,
     force: bool = False,
 ) -> tuple[list[str], list[str]]:
     """Write the files; returns the names written and those left alone because somebody edited them.
 
-    Raises :class:`admin.exports.credentials.ExportError`; then nothing was written.
+    *quota*: of the dictionary, when it has a login of its own. Raises
+    :class:`admin.exports.credentials.ExportError`; then nothing was written.
     """
-    credentials.refuse_characters(_UNSAFE, "Dovecot's configuration")
     files = GeneratedFiles.in_directory(directory, CHECKSUM_FILE, "dovecot")
-    place = files.directory
     texts = {
-        SQL_23: _sql_23(credentials, mailboxes),
-        DICT_23: _dict_23(credentials),
-        MAIN_23: _main_23(credentials, place),
-        MAIN_24: _main_24(credentials, mailboxes),
+        **texts_23(credentials, quota or credentials, mailboxes, files.directory),
+        **texts_24(credentials, quota or credentials, mailboxes),
     }
-    edited = [name for name in texts if not force and files.is_edited(name)]
-    comment = "".join(f"# {line}\n" for line in header)
-    for name, text in texts.items():
-        if name not in edited:
-            files.put(name, credentials.engine, comment + text)
+    edited = prepare(files, texts, credentials, header=header, force=force)
     files.write()
     return [name for name in texts if name not in edited], edited
+
+
+def prepare(
+    files: GeneratedFiles,
+    texts: Mapping[str, str],
+    credentials: Credentials,
+    *,
+    header: Sequence[str],
+    force: bool,
+) -> list[str]:
+    """Put *texts* under a comment; returns the names of files that somebody edited."""
+    comment = "".join(f"# {line}\n" for line in header)
+    return [
+        name
+        for name, text in texts.items()
+        if not files.put_unless_edited(name, credentials.engine, comment + text, force=force)
+    ]
+
+
+def texts_23(users: Credentials, quota: Credentials, mailboxes: Mailboxes, place: Path) -> dict[str, str]:
+    """Files of Dovecot 2.3, to lie in *place*; raises :class:`ExportError`."""
+    refuse_unsafe(users, quota)
+    return {
+        SQL_23: _sql_23(users, mailboxes),
+        DICT_23: _dict_23(quota),
+        MAIN_23: _main_23(quota, place),
+    }
+
+
+def texts_24(users: Credentials, quota: Credentials, mailboxes: Mailboxes) -> dict[str, str]:
+    """Files of Dovecot 2.4, wherever they lie; raises :class:`ExportError`."""
+    refuse_unsafe(users, quota)
+    return {MAIN_24: _main_24(users, quota, mailboxes)}
+
+
+def refuse_unsafe(*some: Credentials) -> None:
+    """Raise :class:`ExportError` for credentials that Dovecot's files cannot hold."""
+    for credentials in some:
+        credentials.refuse_characters(_UNSAFE, "Dovecot's configuration")
 
 
 # --- 2.3 -------------------------------------------------------------------------------------------------------
 
 
-def _connect_23(credentials: Credentials) -> str:
+def connect_23(credentials: Credentials) -> str:
+    """Value of ``connect``."""
     if credentials.engine is Engine.SQLITE:
         return credentials.name
     values = {
@@ -96,11 +131,11 @@ def _connect_23(credentials: Credentials) -> str:
 def _sql_23(credentials: Credentials, mailboxes: Mailboxes) -> str:
     engine = credentials.engine
     return (
-        f"driver = {_DRIVERS[engine]}\n"
-        f"connect = {_connect_23(credentials)}\n"
+        f"driver = {DRIVERS[engine]}\n"
+        f"connect = {connect_23(credentials)}\n"
         "# The scheme stands in front of every hash; this is for hashes that have none.\n"
         "default_pass_scheme = CRYPT\n"
-        f"password_query = {password_query(_KEY_23)}\n"
+        f"password_query = {password_query(engine, _KEY_23)}\n"
         f"user_query = {user_query(engine, _KEY_23, mailboxes, version='2.3')}\n"
         f"iterate_query = {ITERATE_QUERY}\n"
     )
@@ -112,11 +147,11 @@ def _dict_23(credentials: Credentials) -> str:
         f"  value_field = {column}\n}}\n"
         for kind, column in _QUOTA_COLUMNS.items()
     )
-    return f"connect = {_connect_23(credentials)}\n{maps}"
+    return f"connect = {connect_23(credentials)}\n{maps}"
 
 
 def _main_23(credentials: Credentials, place: Path) -> str:
-    driver = _DRIVERS[credentials.engine]
+    driver = DRIVERS[credentials.engine]
     return (
         "# Include it from dovecot.conf of Dovecot 2.3: !include " + str(place / MAIN_23) + "\n"
         f"passdb {{\n  driver = sql\n  args = {place / SQL_23}\n}}\n"
@@ -129,7 +164,8 @@ def _main_23(credentials: Credentials, place: Path) -> str:
 # --- 2.4 -------------------------------------------------------------------------------------------------------
 
 
-def _connection_24(credentials: Credentials, indent: str = "") -> str:
+def connection_24(credentials: Credentials, indent: str = "") -> str:
+    """Lines that name the server and the credentials."""
     if credentials.engine is Engine.SQLITE:
         return f"{indent}sqlite_path = {credentials.name}\n"
     names = {"dbname": credentials.name, "user": credentials.user, "password": credentials.password}
@@ -137,16 +173,15 @@ def _connection_24(credentials: Credentials, indent: str = "") -> str:
     if credentials.engine is Engine.POSTGRESQL:
         settings = ["parameters {", *(f"  {line}" for line in settings), "}"]
     lines = [
-        f"{_DRIVERS[credentials.engine]} {credentials.host} {{",
+        f"{DRIVERS[credentials.engine]} {credentials.host} {{",
         *(f"  {line}" for line in settings),
         "}",
     ]
     return "".join(f"{indent}{line}\n" for line in lines)
 
 
-def _main_24(credentials: Credentials, mailboxes: Mailboxes) -> str:
-    engine = credentials.engine
-    driver = _DRIVERS[engine]
+def _main_24(users: Credentials, quota: Credentials, mailboxes: Mailboxes) -> str:
+    engine = users.engine
     maps = "".join(
         f"    dict_map priv/quota/{kind} {{\n      sql_table = admin_quota\n      username_field = username\n"
         f"      value_field {column} {{\n        type = uint\n      }}\n    }}\n"
@@ -154,14 +189,14 @@ def _main_24(credentials: Credentials, mailboxes: Mailboxes) -> str:
     )
     return (
         "# Include it from dovecot.conf of Dovecot 2.4.\n"
-        f"sql_driver = {driver}\n"
-        f"{_connection_24(credentials)}"
-        f"passdb sql {{\n  query = {password_query(_KEY_24)}\n  default_password_scheme = CRYPT\n}}\n"
+        f"sql_driver = {DRIVERS[engine]}\n"
+        f"{connection_24(users)}"
+        f"passdb sql {{\n  query = {password_query(engine, _KEY_24)}\n  default_password_scheme = CRYPT\n}}\n"
         f"userdb sql {{\n  query = {user_query(engine, _KEY_24, mailboxes, version='2.4')}\n"
         f"  iterate_query = {ITERATE_QUERY}\n}}\n"
         'quota "User quota" {\n  driver = count\n}\n'
         "mail_plugins {\n  quota = yes\n  quota_clone = yes\n}\n"
         "quota_clone {\n  dict proxy {\n    name = quota\n  }\n}\n"
-        f"dict_server {{\n  dict quota {{\n    driver = sql\n    sql_driver = {driver}\n"
-        f"{_connection_24(credentials, '    ')}{maps}  }}\n}}\n"
+        f"dict_server {{\n  dict quota {{\n    driver = sql\n    sql_driver = {DRIVERS[quota.engine]}\n"
+        f"{connection_24(quota, '    ')}{maps}  }}\n}}\n"
     )

@@ -10,6 +10,7 @@ import grp
 import hashlib
 import os
 import secrets
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,9 @@ from admin.lookups import Engine
 
 # Passwords are in them: for root, and for the group of the server that reads them.
 MODE = 0o640
+# Without secrets, and read by everybody: `sendmail` of any user reads main.cf.
+OPEN_MODE = 0o644
+SCRIPT_MODE = 0o755
 
 # Engines as the checksum file names them.
 _ENGINES = {"postgres": Engine.POSTGRESQL, "mysql": Engine.MYSQL, "sqlite": Engine.SQLITE}
@@ -35,6 +39,14 @@ class Entry:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What is to be written, and with which mode."""
+
+    text: str
+    mode: int
+
+
 @dataclass(slots=True)
 class GeneratedFiles:
     """The generated files of one directory; *group* is the system group that may read them, when it exists."""
@@ -43,17 +55,23 @@ class GeneratedFiles:
     checksum_name: str
     group: str
     entries: dict[str, Entry] = field(default_factory=dict)
-    _pending: dict[str, str] = field(default_factory=dict)
+    _pending: dict[str, _Draft] = field(default_factory=dict)
 
     @classmethod
-    def in_directory(cls, directory: str, checksum_name: str, group: str) -> GeneratedFiles:
-        """Files in *directory*, which is made (one level) when it is missing; raises :class:`ExportError`."""
-        path = Path(directory).resolve()
-        if not path.exists() and not path.parent.is_dir():
+    def in_directory(cls, directory: str, checksum_name: str, group: str, *below: str) -> GeneratedFiles:
+        """Files in *directory*, made (one level) when it is missing, or in the directories *below* it, made too.
+
+        Raises :class:`ExportError`.
+        """
+        top = Path(directory).resolve()
+        if not top.exists() and not top.parent.is_dir():
             message = _("There is no directory %(parent)s to make %(path)s in.")
-            raise ExportError(message % {"parent": path.parent, "path": path})
-        if path.exists() and not path.is_dir():
-            raise ExportError(_("%(path)s is not a directory.") % {"path": path})
+            raise ExportError(message % {"parent": top.parent, "path": top})
+        path = top
+        for name in ("", *below):
+            path /= name
+            if path.exists() and not path.is_dir():
+                raise ExportError(_("%(path)s is not a directory.") % {"path": path})
         files = cls(path, checksum_name, group)
         files.entries = files._read_checksums()
         return files
@@ -89,45 +107,42 @@ class GeneratedFiles:
         entry = self.entries.get(name)
         return entry is None or entry.digest != _digest(text)
 
-    def put(self, name: str, engine: Engine, text: str) -> None:
+    def put(self, name: str, engine: Engine, text: str, *, mode: int = MODE) -> None:
         """Write *text* when everything is written."""
-        self._pending[name] = text
+        self._pending[name] = _Draft(text, mode)
         self.entries[name] = Entry(engine, _digest(text))
+
+    def put_unless_edited(
+        self, name: str, engine: Engine, text: str, *, mode: int = MODE, force: bool
+    ) -> bool:
+        """As :meth:`put`, but leave a file alone that somebody edited, unless *force*; False when it was left alone."""
+        if not force and self.is_edited(name):
+            return False
+        self.put(name, engine, text, mode=mode)
+        return True
 
     def write(self) -> None:
         """Write what was put, and the checksums: every file whole or none; raises :class:`ExportError`."""
+        write_all([self])
+
+    def drafts(self) -> Iterable[tuple[Path, Path]]:
+        """Make a draft of each file beside its place: (place, draft)."""
         lines = (
             f"{name}:{_ENGINE_NAMES[entry.engine]}:{entry.digest}\n"
             for name, entry in sorted(self.entries.items())
         )
-        contents = {**self._pending, self.checksum_name: "".join(lines)}
-        drafts: dict[Path, Path] = {}
-        try:
-            self.directory.mkdir(exist_ok=True)
-            for name, text in contents.items():
-                drafts[self.directory / name] = self._draft(name, text)
-            for place in drafts:
-                if place.is_dir():  # the one thing that would stop us half-way
-                    raise ExportError(_("%(path)s is a directory.") % {"path": place})
-            for place, draft in drafts.items():
-                draft.replace(place)
-        except OSError as error:
-            message = _("Nothing was written to %(directory)s: %(reason)s.")
-            reason = (error.strerror or str(error)).lower()
-            raise ExportError(message % {"directory": self.directory, "reason": reason}) from error
-        finally:
-            for draft in drafts.values():
-                with suppress(OSError):
-                    draft.unlink(missing_ok=True)
+        contents = {**self._pending, self.checksum_name: _Draft("".join(lines), MODE)}
+        for name, content in contents.items():
+            yield self.directory / name, self._draft(name, content)
 
-    def _draft(self, name: str, text: str) -> Path:
+    def _draft(self, name: str, content: _Draft) -> Path:
         """A complete file under another name, never readable by others, safely on the disk."""
         draft = self.directory / f".{name}.{secrets.token_hex(4)}"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             try:
-                file.write(text.encode(errors="surrogateescape"))
-                self._hand_over(file.fileno())
+                file.write(content.text.encode(errors="surrogateescape"))
+                self._hand_over(file.fileno(), content.mode)
                 file.flush()
                 os.fsync(file.fileno())
             except OSError:
@@ -135,12 +150,54 @@ class GeneratedFiles:
                 raise
         return draft
 
-    def _hand_over(self, descriptor: int) -> None:
+    def _hand_over(self, descriptor: int, mode: int) -> None:
         """Give the file to the reading server's group, as far as we may."""
         if os.geteuid() == 0:
             with suppress(KeyError):
                 os.fchown(descriptor, 0, grp.getgrnam(self.group).gr_gid)
-        os.fchmod(descriptor, MODE)
+        os.fchmod(descriptor, mode)
+
+
+def write_all(directories: Iterable[GeneratedFiles]) -> None:
+    """Write the files of several directories (outer ones first): every file whole or none.
+
+    Raises :class:`ExportError`.
+    """
+    some = list(directories)
+    drafts: dict[Path, Path] = {}
+    made: list[Path] = []
+    try:
+        for files in some:
+            _make(files.directory, made)
+            drafts.update(files.drafts())
+        for place in drafts:
+            if place.is_dir():  # the one thing that would stop us half-way
+                raise ExportError(_("%(path)s is a directory.") % {"path": place})
+        for place, draft in drafts.items():
+            draft.replace(place)
+    except OSError as error:
+        message = _("Nothing was written to %(directory)s: %(reason)s.")
+        reason = (error.strerror or str(error)).lower()
+        raise ExportError(message % {"directory": some[0].directory, "reason": reason}) from error
+    finally:
+        _tidy_up(drafts.values(), made)
+
+
+def _make(directory: Path, made: list[Path]) -> None:
+    """Make a directory and those above it; what is new is added to *made*."""
+    for place in (*reversed(directory.parents), directory):
+        if not place.exists():
+            place.mkdir()
+            made.append(place)
+
+
+def _tidy_up(drafts: Iterable[Path], made: Iterable[Path]) -> None:
+    """Remove drafts that did not become files, and new directories that stayed empty."""
+    with suppress(OSError):
+        for draft in drafts:
+            draft.unlink(missing_ok=True)
+        for directory in reversed(list(made)):
+            directory.rmdir()
 
 
 def _digest(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from admin.exports.credentials import Credentials, ExportError
 from admin.exports.generated_files import GeneratedFiles
-from admin.lookups import POSTFIX, Engine, Lookup
+from admin.lookups import Engine, MapFile, postfix_maps
 
 CHECKSUM_FILE = "modoboa-postfix-maps.chk"
 _KEY = "'%s'"
@@ -20,11 +20,20 @@ def generate(
     An upgrade keeps the credentials and the engine of each file and brings its query up to date. *header* are
     comment lines. Raises :class:`admin.exports.credentials.ExportError`; then nothing was written.
     """
+    files = GeneratedFiles.in_directory(directory, CHECKSUM_FILE, "postfix")
+    edited = prepare(files, credentials, header=header, force=force)
+    files.write()
+    return [entry.file_name for entry in postfix_maps() if entry.file_name not in edited], edited
+
+
+def prepare(
+    files: GeneratedFiles, credentials: Credentials, *, header: Sequence[str], force: bool
+) -> list[str]:
+    """As :func:`generate`, but only put the files; returns the names of those that somebody edited."""
     # A value runs to the end of its line.
     credentials.refuse_characters("\r\n", "A Postfix map file")
-    files = GeneratedFiles.in_directory(directory, CHECKSUM_FILE, "postfix")
     edited = []
-    for lookup in POSTFIX:
+    for lookup in postfix_maps():
         present = files.present(lookup.file_name)
         if present is None or force:
             files.put(lookup.file_name, credentials.engine, _text(lookup, credentials, header))
@@ -35,11 +44,10 @@ def generate(
             text = _text(lookup, kept, header)
             if _settings(text) != _settings(present):
                 files.put(lookup.file_name, kept.engine, text)
-    files.write()
-    return [lookup.file_name for lookup in POSTFIX if lookup.file_name not in edited], edited
+    return edited
 
 
-def _text(lookup: Lookup, credentials: Credentials, header: Sequence[str]) -> str:
+def _text(lookup: MapFile, credentials: Credentials, header: Sequence[str]) -> str:
     query = lookup.sql(credentials.engine, _KEY)
     if credentials.engine is Engine.SQLITE:
         settings = {"dbpath": credentials.name, "query": query}

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import dns.asyncresolver
 import dns.exception
@@ -38,6 +38,7 @@ _log = logging.getLogger("modoboa.dns")
 
 IPAddress = IPv4Address | IPv6Address
 Endpoint = tuple[str, int]
+T = TypeVar("T")
 
 
 class Outcome(Enum):
@@ -79,11 +80,23 @@ class MailHosts:
         return self.outcome is not Outcome.UNKNOWN and all(host.is_complete for host in self.hosts)
 
 
+@dataclass(frozen=True, slots=True)
+class HostAddresses:
+    """All addresses of a host. *is_complete* is False when a question about them was not answered."""
+
+    addresses: tuple[IPAddress, ...] = ()
+    is_complete: bool = True
+
+
 class Resolver(Protocol):
     """What the panel asks of the DNS."""
 
     def mail_hosts(self, names: Collection[str], *, within_s: float = BATCH_S) -> dict[str, MailHosts]:
         """Answers about every one of *names* (A-labels)."""
+        ...
+
+    def addresses(self, names: Collection[str], *, within_s: float = BATCH_S) -> dict[str, HostAddresses]:
+        """Addresses of every one of *names* (A-labels); a name that does not exist has none."""
         ...
 
 
@@ -104,14 +117,29 @@ class DnsResolver:
 
     def mail_hosts(self, names: Collection[str], *, within_s: float = BATCH_S) -> dict[str, MailHosts]:
         """As the protocol says; what is not answered in time is UNKNOWN."""
+        return self._ask(_Inquiry.mail_hosts, names, within_s, MailHosts(Outcome.UNKNOWN))
+
+    def addresses(self, names: Collection[str], *, within_s: float = BATCH_S) -> dict[str, HostAddresses]:
+        """As the protocol says; what is not answered in time is not complete."""
+        return self._ask(_Inquiry.addresses, names, within_s, HostAddresses(is_complete=False))
+
+    def _ask(
+        self,
+        question: Callable[[_Inquiry, str], Awaitable[T]],
+        names: Collection[str],
+        within_s: float,
+        unknown: T,
+    ) -> dict[str, T]:
         try:
             client = _client(self._servers)
         except dns.resolver.NoResolverConfiguration:
             _log.warning("The system names no DNS server to ask; MODOBOA_DNS_SERVERS would.")
-            return dict.fromkeys(names, MailHosts(Outcome.UNKNOWN))
+            return dict.fromkeys(names, unknown)
         # A thread of its own: the caller may be inside an event loop already.
         with ThreadPoolExecutor(max_workers=1) as pool:
-            batch = pool.submit(lambda: asyncio.run(_ask_about(client, names, self._name_s, within_s)))
+            batch = pool.submit(
+                lambda: asyncio.run(_ask_about(client, question, names, self._name_s, within_s))
+            )
             return batch.result()
 
 
@@ -125,18 +153,22 @@ def _client(servers: Sequence[Endpoint]) -> dns.asyncresolver.Resolver:
 
 
 async def _ask_about(
-    client: dns.asyncresolver.Resolver, names: Collection[str], name_s: float, within_s: float
-) -> dict[str, MailHosts]:
+    client: dns.asyncresolver.Resolver,
+    question: Callable[[_Inquiry, str], Awaitable[T]],
+    names: Collection[str],
+    name_s: float,
+    within_s: float,
+) -> dict[str, T]:
     end = time.monotonic() + within_s
     names_at_once, questions_at_once = (
         asyncio.Semaphore(_NAMES_AT_ONCE),
         asyncio.Semaphore(_QUESTIONS_AT_ONCE),
     )
 
-    async def ask(name: str) -> MailHosts:
+    async def ask(name: str) -> T:
         async with names_at_once:
             deadline = min(end, time.monotonic() + name_s)
-            return await _Inquiry(client, questions_at_once, deadline).mail_hosts(name)
+            return await question(_Inquiry(client, questions_at_once, deadline), name)
 
     unique = list(dict.fromkeys(names))
     return dict(zip(unique, await asyncio.gather(*map(ask, unique)), strict=True))
@@ -165,6 +197,15 @@ class _Inquiry:
             _log.warning("The DNS did not say everything about the mail of %s.", name)
         return found
 
+    async def addresses(self, name: str) -> HostAddresses:
+        families = await self._families(dns.name.from_text(name))
+        if None in families:
+            _log.warning("The DNS did not say everything about the addresses of %s.", name)
+        return HostAddresses(
+            addresses=tuple(address for family in families for address in family or ()),
+            is_complete=None not in families,
+        )
+
     async def _mail_hosts(self, name: str) -> MailHosts:
         exchangers = await self._exchangers(name)
         if list(exchangers) == [dns.name.root]:
@@ -190,13 +231,16 @@ class _Inquiry:
         return dict(list(hosts.items())[:MAX_HOSTS])
 
     async def _host(self, name: dns.name.Name, preference: int) -> MailHost:
-        families = await asyncio.gather(self._addresses(name, "A"), self._addresses(name, "AAAA"))
+        families = await self._families(name)
         return MailHost(
             name=name.to_text(omit_final_dot=True),
             preference=preference,
-            addresses=tuple(address for family in families for address in family or ()),
+            addresses=tuple(address for family in families for address in (family or ())[:MAX_ADDRESSES]),
             is_complete=None not in families,
         )
+
+    async def _families(self, name: dns.name.Name) -> Sequence[tuple[IPAddress, ...] | None]:
+        return await asyncio.gather(self._addresses(name, "A"), self._addresses(name, "AAAA"))
 
     async def _addresses(self, name: dns.name.Name, kind: str) -> tuple[IPAddress, ...] | None:
         """None when there was no answer."""
@@ -206,7 +250,7 @@ class _Inquiry:
             return ()
         except _Unanswered:
             return None
-        return tuple(ip_address(record.to_text()) for record in records[:MAX_ADDRESSES])
+        return tuple(ip_address(record.to_text()) for record in records)
 
     async def _ask(self, name: dns.name.Name, kind: str) -> list[dns.rdata.Rdata]:
         """Records of one kind, aliases followed. Raises NXDOMAIN and _Unanswered."""
@@ -230,12 +274,18 @@ class _Inquiry:
 
 @dataclass(slots=True)
 class FakeResolver:
-    """Knows *answers* and no other name; remembers what it was *asked*."""
+    """Knows *answers*, the addresses of *hosts*, and no other name; remembers what it was *asked*."""
 
     answers: Mapping[str, MailHosts] = field(default_factory=dict)
+    hosts: Mapping[str, HostAddresses] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
     def mail_hosts(self, names: Collection[str], *, within_s: float = BATCH_S) -> dict[str, MailHosts]:  # noqa: ARG002  it answers at once
         """As the protocol says."""
         self.asked += names
         return {name: self.answers.get(name, MailHosts(Outcome.NO_SUCH_NAME)) for name in names}
+
+    def addresses(self, names: Collection[str], *, within_s: float = BATCH_S) -> dict[str, HostAddresses]:  # noqa: ARG002  as above
+        """As the protocol says."""
+        self.asked += names
+        return {name: self.hosts.get(name, HostAddresses()) for name in names}

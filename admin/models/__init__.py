@@ -4,7 +4,15 @@ from admin.models.account import Account
 from admin.models.alias import Alias, AliasRecipient
 from admin.models.domain import Domain, DomainAlias, DomainName
 from admin.models.mailbox import Mailbox, MailboxOperation, Quota, SenderAddress
-from admin.models.published import MailCheck, MailDomain, MailRoute, MailSender, MailTransport, MailUser
+from admin.models.published import (
+    MailCheck,
+    MailDomain,
+    MailLogin,
+    MailRoute,
+    MailSender,
+    MailTransport,
+    MailUser,
+)
 
 __all__ = [
     "Account",
@@ -15,6 +23,7 @@ __all__ = [
     "DomainName",
     "MailCheck",
     "MailDomain",
+    "MailLogin",
     "MailRoute",
     "MailSender",
     "MailTransport",

@@ -1,15 +1,18 @@
 """Published tables: the only ones that Postfix and Dovecot read. One flat table for one question.
 
-``admin/publication.py`` derives every row; nobody else writes here. docs/mail-servers.md documents the columns.
+``admin/publication.py`` derives every row; nobody else writes here. The one table that a server writes comes last.
+docs/mail-servers.md documents the columns.
 """
 
 from django.db import models
 
 from admin.models.domain import NAME_LENGTH
 from admin.models.mailbox import PATH_LENGTH
+from core import shapes
 from core.fields import ExactCharField
 
 ADDRESS_LENGTH = 254
+SERVICE_LENGTH = 100
 
 
 class MailDomain(models.Model):
@@ -100,34 +103,86 @@ class MailSender(models.Model):
 
 
 class MailTransport(models.Model):
-    """Addresses and domains whose mail does not go the usual way."""
+    """Addresses and domains whose mail does not go the usual way; the lookup makes Postfix's text of the parts."""
 
+    class Kind(models.TextChoices):
+        """Where it goes."""
+
+        # It waits: the mailbox is being moved.
+        RETRY = "retry"
+        # To Dovecot, though the domain of the address is relayed.
+        LOCAL = "local"
+        # To another host.
+        RELAY = "relay"
+
+    # An address, or the name of a relay domain.
     address = ExactCharField(max_length=ADDRESS_LENGTH, primary_key=True)
-    transport = models.CharField(max_length=300)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    # Of a relay only: a service of Postfix, and host name or IP address.
+    service = ExactCharField(max_length=SERVICE_LENGTH, blank=True, default="")
+    host = ExactCharField(max_length=NAME_LENGTH, blank=True, default="")
+    port = models.IntegerField(default=0)
 
     class Meta:
         db_table = "mail_transport"
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(kind__in=["retry", "local"], service="", host="", port=0)
+                | models.Q(
+                    shapes.service_name("service"),
+                    shapes.host("host"),
+                    kind="relay",
+                    port__gte=1,
+                    port__lte=65_535,
+                ),
+                name="mail_transport_is_one_of_three",
+            ),
+        )
 
     def __str__(self) -> str:
-        return f"{self.address}: {self.transport}"
+        return " ".join((f"{self.address}:", self.kind, self.service, self.host)).rstrip()
 
 
 class MailCheck(models.Model):
-    """Addresses that are answered with an action at RCPT time; the action's text is a literal in the lookup."""
+    """Keys that are answered with an action at RCPT time; the action's text is a literal in the lookup."""
 
     class Action(models.TextChoices):
         """What Postfix is told."""
 
+        # The mailbox is being moved.
         RETRY = "retry"
+        # Somebody has the address, but it is switched off or expired.
+        CLOSED = "closed"
+        # Ask the host that the domain is relayed to.
+        VERIFY = "verify"
 
+    # An address, or (to verify) a domain name.
     address = ExactCharField(max_length=ADDRESS_LENGTH, primary_key=True)
     action = models.CharField(max_length=10, choices=Action.choices)
+    # The action counts from this instant on.
+    since = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "mail_check"
         constraints = (
-            models.CheckConstraint(condition=models.Q(action__in=["retry"]), name="mail_check_action_known"),
+            models.CheckConstraint(
+                condition=models.Q(action__in=["retry", "closed", "verify"]), name="mail_check_action_known"
+            ),
         )
 
     def __str__(self) -> str:
         return f"{self.address}: {self.action}"
+
+
+class MailLogin(models.Model):
+    """Sign-ins by IMAP and POP3 that the panel has not taken note of yet. Written by Dovecot."""
+
+    address = ExactCharField(max_length=ADDRESS_LENGTH, primary_key=True)
+    # Since 1970.
+    seconds = models.BigIntegerField(db_default=0)
+
+    class Meta:
+        db_table = "mail_login"
+
+    def __str__(self) -> str:
+        return self.address

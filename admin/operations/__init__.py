@@ -31,6 +31,7 @@ from admin.operations.domains import (
     update_domain,
     update_domains,
 )
+from admin.operations.logins import collect_last_logins
 from admin.operations.publishing import rebuild_published
 from admin.operations.setting_up import DomainSetup, FirstAdministrator, NewDomain, set_up_domains
 
@@ -49,6 +50,7 @@ __all__ = [
     "NewAccount",
     "NewDomain",
     "add_administrators",
+    "collect_last_logins",
     "create_account",
     "create_accounts",
     "create_alias",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
@@ -26,14 +27,16 @@ from admin.models import (
     DomainAlias,
     DomainName,
     Mailbox,
+    MailTransport,
     SenderAddress,
 )
+from admin.models.domain import DomainKind
 from admin.queries.events import Event, recent_events_of
 from admin.queries.searching import pasted_address, search_text
 from admin.queries.tracing import End, Node, addresses_in, domain_of, trace, who_may_send
 from admin.queries.usage import used_bytes
 from core.addresses import canonical_sender_address, is_catch_all, without_extension
-from core.presentation import unicode_domain
+from core.presentation import host_and_port, unicode_domain
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise
@@ -65,6 +68,7 @@ _LABELS: Final[dict[What, _StrOrPromise]] = {
     What.NOBODY: gettext_lazy("Nobody has this address"),
     What.NOT_KNOWN: gettext_lazy("Not known here"),
 }
+_NOBODY_HERE: Final = gettext_lazy("Nobody here has this address")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +141,13 @@ def address_page(actor: Actor, address: str) -> AddressPage:
     leading = _leading_here(actor, {address, own}, mailbox, alias)
     steps = _steps(sources) if known else [sources.beyond(0, address)]
     summary, tone = _summary(steps)
+    label = _NOBODY_HERE if what is What.NOBODY and _is_relayed(domain) else _LABELS[what]
     free = what in {What.NOBODY, What.VIA_DOMAIN_ALIAS} and not is_catch_all(address)
     free_for_account = free and what is What.NOBODY and address == own
     return AddressPage(
         address=address,
         what=what,
-        label=_LABELS[what],
+        label=label,
         domain=domain,
         mailbox=mailbox if account else None,
         person=account,
@@ -162,11 +167,15 @@ def address_page(actor: Actor, address: str) -> AddressPage:
     )
 
 
+def _is_relayed(domain: Domain | None) -> bool:
+    return domain is not None and domain.type == DomainKind.RELAY
+
+
 # --- sources ---------------------------------------------------------------------------------------------------
 
 
 class _Sources:
-    """What people manage, as far as the actor sees it, for every address on the way: at most four statements."""
+    """What people manage, as far as the actor sees it, for every address on the way: at most five statements."""
 
     def __init__(self, actor: Actor, start: Node) -> None:
         self.actor, self.start = actor, start
@@ -208,6 +217,15 @@ class _Sources:
     def visible_names(self) -> set[str]:
         """Names that the actor looks after."""
         return self.domains.keys() | self.domain_aliases.keys()
+
+    @cached_property
+    def targets(self) -> dict[str, str]:
+        """Hosts that take the mail of relay domains of the actor, by the names of these."""
+        ends = {domain_of(node.address) for _d, node in self.start.walk() if node.end is End.RELAYED}
+        rows = MailTransport.objects.filter(
+            address__in=ends & self.visible_names, kind=MailTransport.Kind.RELAY
+        )
+        return {row.address: host_and_port(row.host, row.port) for row in rows}
 
     def domain_behind(self, name: str) -> Domain | None:
         """The domain of that name or of that alias."""
@@ -303,8 +321,14 @@ def _why(sources: _Sources, node: Node) -> tuple[str, list[str]]:
     if node.end is End.KEPT:
         return "mailbox", [_("Delivered to the mailbox.")]
     if node.end is End.RELAYED:
-        return "relay", [_("Handed to the mail server that the relay domain names.")]
+        return "relay", [_handed_to(sources.targets.get(domain_of(node.address), ""))]
     return _why_refused(sources, node)
+
+
+def _handed_to(target: str) -> str:
+    if not target:
+        return _("Handed to another mail server.")
+    return _("Handed to the mail server %(target)s.") % {"target": target}
 
 
 def _why_onward(sources: _Sources, node: Node) -> tuple[str, list[str]]:

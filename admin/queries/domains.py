@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
-from typing import TYPE_CHECKING, Final
+from functools import partial, reduce
+from operator import and_
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from django.db.models import OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from admin import policies
+from admin import domain_features, policies
+from admin.domain_features import Card, Link, Narrowing, Tag
 from admin.models import Account, Alias, Domain, DomainAlias, Mailbox
+from admin.models.domain import DomainKind
 from admin.queries import identities
-from admin.queries.events import Event, recent_events
-from admin.queries.listing import Filter, Listing, chip, chosen_order, page_at, rows_on
+from admin.queries.events import Event, recent_events_of
+from admin.queries.listing import Listing, chip, chosen_order, page_at, rows_on
 from admin.queries.resources import Resource, resources_in
 from admin.queries.searching import containing, search_text
 from admin.queries.usage import counted, given_in_domain, used_in_domain
@@ -49,9 +52,33 @@ class DomainRow:
     alias_count: int
     used_bytes: int
     aliases: list[DomainAlias]
+    kind: DomainKind = DomainKind.DOMAIN
+    # What apps above asked for (admin.domain_features).
+    further: dict[str, Any] = field(default_factory=dict)
     # MB that the mailboxes have together; only on the page of one domain.
     allocated: int = 0
     owner: User | None = None
+
+    @property
+    def is_relayed(self) -> bool:
+        """Mail for what is not here goes to another host."""
+        return self.kind == DomainKind.RELAY
+
+    @property
+    def keeps_mail(self) -> bool:
+        """There is, or may come, something to store."""
+        return bool(not self.is_relayed or self.mailbox_count or self.quota)
+
+    @property
+    def tags(self) -> list[Tag]:
+        """Words beside the name."""
+        own = [Tag("type", self.kind.value, self.kind.label)] if self.is_relayed else []
+        return [*own, *(tag for feature in domain_features.features() for tag in feature.tags(self))]
+
+    @property
+    def notes(self) -> list[str]:
+        """Lines below the name."""
+        return [note for feature in domain_features.features() for note in feature.notes(self)]
 
     @property
     def domain_alias_count(self) -> int:
@@ -107,32 +134,39 @@ _SORTS: Final[Mapping[str, Sequence[str]]] = {
 
 
 def domain_list(actor: Actor, given: Mapping[str, str]) -> Listing[DomainRow]:
-    """One page of the domains that *actor* sees. *given*: q, status, sort, page.
+    """One page of the domains that *actor* sees. *given*: q, status, type, filters of apps above, sort, page.
 
     The orders by numbers count for every visible domain; the others read the domains only. There is no order by
     storage: adding up the usage of all mailboxes takes seconds at a million.
     """
-    query, status = search_text(given.get("q", "")), _status_filter(given)
-    found = _found(actor, status, query)
+    query, narrowings = search_text(given.get("q", "")), _narrowings(actor, given)
+    found = _found(actor, narrowings, query)
     sort, order = chosen_order(given.get("sort", ""), _SORTS, "name")
     page = page_at(given.get("page", ""), found.count())
     domains = rows_on(page, _sortable(found, order), order)
     facts = partial(_facts, actor, page.total)
-    return Listing(_rows(domains), page, query, [status], sort, facts)
+    return Listing(_rows(domains), page, query, [each.chip for each in narrowings], sort, facts)
 
 
 def matching(actor: Actor, given: Mapping[str, str]) -> QuerySet[Domain]:
     """Domains on all pages of the list that *given* describes."""
-    return _found(actor, _status_filter(given), search_text(given.get("q", "")))
+    return _found(actor, _narrowings(actor, given), search_text(given.get("q", "")))
 
 
-def _found(actor: Actor, status: Filter, query: str) -> QuerySet[Domain]:
-    found = Domain.objects.visible_to(actor).filter(_named(query))
-    return found.filter(enabled=status.value == "enabled") if status.value else found
+def _found(actor: Actor, narrowings: Sequence[Narrowing], query: str) -> QuerySet[Domain]:
+    matches = reduce(and_, (each.matches for each in narrowings), _named(query))
+    return Domain.objects.visible_to(actor).filter(matches)
 
 
-def _status_filter(given: Mapping[str, str]) -> Filter:
-    return chip("status", _("Status"), [("enabled", _("Enabled")), ("disabled", _("Disabled"))], given)
+def _narrowings(actor: Actor, given: Mapping[str, str]) -> list[Narrowing]:
+    states = [("enabled", _("Enabled")), ("disabled", _("Disabled"))]
+    status = chip("status", _("Status"), states, given)
+    kind = chip("type", _("Type"), DomainKind.choices, given)
+    return [
+        Narrowing(status, Q(enabled=status.value == "enabled") if status.value else Q()),
+        Narrowing(kind, Q(type=kind.value) if kind.value else Q()),
+        *domain_features.narrowings(actor, given),
+    ]
 
 
 def _named(query: str) -> Q:
@@ -158,7 +192,7 @@ def _rows(domains: Sequence[Domain], wanted: Mapping[str, Coalesce] = _NUMBERS) 
     """Numbers for exactly these domains: two queries, however many there are."""
     ids = [domain.pk for domain in domains]
     numbered = Domain.objects.filter(pk__in=ids).order_by().annotate(**wanted)
-    numbers = {row["pk"]: row for row in numbered.values("pk", *wanted)}
+    numbers = {row["pk"]: row for row in numbered.values("pk", *wanted, *domain_features.columns())}
     aliases: dict[int, list[DomainAlias]] = {pk: [] for pk in ids}
     for alias in DomainAlias.objects.filter(target__in=ids).order_by("name"):
         aliases[alias.target_id].append(alias)
@@ -175,6 +209,8 @@ def _rows(domains: Sequence[Domain], wanted: Mapping[str, Coalesce] = _NUMBERS) 
             used_bytes=int(numbers[domain.pk]["used_bytes"]),
             allocated=int(numbers[domain.pk].get("allocated", 0)),
             aliases=aliases[domain.pk],
+            kind=DomainKind(domain.type),
+            further=domain_features.values_of(numbers[domain.pk]),
         )
         for domain in domains
         if domain.pk in numbers  # deleted between two queries
@@ -210,12 +246,16 @@ class DomainPage:
     accounts: list[identities.IdentityRow]
     resources: list[Resource]
     events: list[Event]
+    cards: list[Card]
+    links: list[Link]
 
 
 def domain_page(actor: Actor, domain: Domain) -> DomainPage:
     """Everything about one domain that *actor* sees."""
     (row,) = _rows([domain], {**_NUMBERS, "allocated": given_in_domain()})
     row.owner = domain.owner
+    features = domain_features.features()
+    kinds = ["domain", *(kind for feature in features for kind in feature.event_kinds)]
     return DomainPage(
         domain=row,
         last_modification=domain.last_modification,
@@ -224,16 +264,14 @@ def domain_page(actor: Actor, domain: Domain) -> DomainPage:
         administrators=_administrators(actor, domain),
         accounts=identities.newest_in(actor, domain, _NEWEST),
         resources=resources_in(domain),
-        events=recent_events("domain", domain.pk),
+        events=recent_events_of([(kind, domain.pk) for kind in kinds]),
+        cards=[card for feature in features for card in feature.cards(actor, row)],
+        links=[link for feature in features for link in feature.links(actor, row)],
     )
 
 
 def _administrators(actor: Actor, domain: Domain) -> list[Administrator]:
     people = Account.objects.filter(Q(administered_domains=domain) | Q(pk=domain.owner_id)).distinct()
-    people = people.order_by("username")
-    everybody = people.order_by().values("pk")
-    visible = set(Account.objects.visible_to(actor).filter(pk__in=everybody).values_list("pk", flat=True))
-    removable = _removable(actor, domain)
     return [
         Administrator(
             pk=person.pk,
@@ -241,18 +279,26 @@ def _administrators(actor: Actor, domain: Domain) -> list[Administrator]:
             full_name=person.full_name,
             initials=person.initials,
             role_label=_("Owner") if person.pk == domain.owner_id else Role(person.role).label,
-            url=reverse("admin:account_detail", args=[person.pk]) if person.pk in visible else "",
+            url=reverse("admin:account_detail", args=[person.pk])
+            if getattr(person, "is_visible", False)
+            else "",
             remove_url=reverse("admin:domain_administrator_remove", args=[domain.pk, person.pk])
-            if person.pk in removable
+            if getattr(person, "is_removable", False)
             else "",
         )
-        for person in people
+        for person in people.annotate(
+            is_visible=_is_among(Account.objects.visible_to(actor)),
+            is_removable=_is_among(_removable(actor, domain)),
+        ).order_by("username")
     ]
 
 
-def _removable(actor: Actor, domain: Domain) -> set[int]:
+def _is_among(accounts: QuerySet[Account]) -> Exists:
+    return Exists(accounts.filter(pk=OuterRef("pk")))
+
+
+def _removable(actor: Actor, domain: Domain) -> QuerySet[Account]:
     """Administrators of the domain whom *actor* can withdraw from it; the owner stays its owner."""
     if not policies.may_manage_domains(actor):
-        return set()
-    within = Account.objects.within_reach_of(actor).filter(administered_domains=domain)
-    return set(within.values_list("pk", flat=True))
+        return Account.objects.none()
+    return Account.objects.within_reach_of(actor).filter(administered_domains=domain)

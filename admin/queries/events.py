@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -53,9 +53,17 @@ _FIELDS: Final[dict[str, str | Promise]] = {
     "role": _("role"),
     "secondary_email": _("secondary address"),
     "sender_addresses": _("sender addresses"),
+    "type": _("type"),
     "username": _("user name"),
 }
 _FIELDS_OF: Final[dict[str, dict[str, str | Promise]]] = {"domain": {"aliases": _("domain aliases")}}
+_WORDS_OF: Final[dict[str, Mapping[str, str | Promise]]] = {}
+
+
+def speak_of(kind: str, words: Mapping[str, str | Promise], fields: Mapping[str, str | Promise]) -> None:
+    """How apps above call what happens to their objects of a kind (create, delete, update), and their fields."""
+    _WORDS_OF[kind] = words
+    _FIELDS_OF[kind] = dict(fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,8 @@ def recent_events_of(objects: Sequence[tuple[str, int]]) -> list[Event]:
 
 
 def _text(row: Log) -> str:
-    word = _WORDS.get(row.verb.rpartition(".")[2])
+    words = {**_WORDS, **_WORDS_OF.get(row.kind, {})}
+    word = words.get(row.verb.rpartition(".")[2])
     if word is None:
         return row.message
     if not row.changed:

@@ -14,7 +14,7 @@ from typing import Final
 
 from admin import lookups
 from admin.lookups import Fact
-from admin.models import MailDomain
+from admin.models import MailCheck, MailDomain, MailTransport
 from core.addresses import split_address, without_extension
 
 # Chains are short; whatever is longer goes on at the page about the last address.
@@ -124,12 +124,12 @@ def _end(start: Node) -> None:
     asked = set(_own_keys(start.address))
     names = {domain_of(node.address) for node in last} | {domain_of(start.address)}
     facts = lookups.facts(names, addresses | asked)
-    if any((Fact.RETRY, address) in facts for address in asked):
-        start.onward, start.more, start.end = (
-            [],
-            0,
-            End.LATER,
-        )  # Postfix answers before it looks at anything else
+    said = next(
+        (facts[Fact.CHECK, key] for key in _own_keys(start.address) if (Fact.CHECK, key) in facts), ""
+    )
+    if said:  # Postfix answers before it looks at anything else
+        start.onward, start.more = [], 0
+        start.end = End.LATER if said == MailCheck.Action.RETRY else End.REFUSED
         return
     for node in last:
         node.end = _end_of(node.address, facts)
@@ -140,10 +140,11 @@ def _end_of(address: str, facts: dict[tuple[Fact, str], str]) -> End:
     keys = _own_keys(address)
     if kind is None:
         return End.OUTSIDE
-    if kind == MailDomain.Kind.RELAY:
-        return End.RELAYED
-    if any((Fact.TRANSPORT, key) in facts for key in keys):
+    way = next((facts[Fact.TRANSPORT, key] for key in keys if (Fact.TRANSPORT, key) in facts), "")
+    if way == MailTransport.Kind.RETRY:
         return End.LATER
+    if kind == MailDomain.Kind.RELAY and way != MailTransport.Kind.LOCAL:
+        return End.RELAYED
     return End.KEPT if (Fact.USER, keys[-1]) in facts else End.REFUSED
 
 

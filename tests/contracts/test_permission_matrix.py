@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from django.http import HttpResponseBase
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from admin.models import Account, Alias
+from admin.models import Account, Alias, Domain
 from admin.operations import (
     Appointment,
     add_administrators,
@@ -32,6 +33,8 @@ from core.operations.resets import link_of
 from core.operations.tokens import create_token
 from core.roles import Role
 from core.views.resets import IN_COOKIE
+from parameters.models import Parameter
+from relaydomains.operations import RelayDomainSpec, create_relay_domains
 from tests.cast import PASSWORD, Cast
 from tests.contracts.conftest import Fingerprint
 
@@ -39,6 +42,7 @@ PEOPLE = ("anonymous", "root", "rita", "dora", "sam", "mallory", "disabled")
 DOMAINS = {"doras": "dora.example", "mallorys": "mallory.example", "ritas": "reseller.example"}
 DELETION = "confirmation"
 NEW = "Another-Horse-8"
+TARGET = {"target_host": "9.9.9.9", "target_port": "25", "service": "relay"}
 
 # route: {method and target: a status for each of PEOPLE}
 #                                          anon root rita dora  sam  mall disabled
@@ -255,6 +259,42 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
         "POST doras": "                    in   302  404  302  403  404  in",
         "POST mallorys": "                 in   302  404  404  403  302  in",
     },
+    "relaydomains:relay_domain_create": {
+        "GET": "                           in   200  200  403  403  403  in",
+        "POST": "                          in   302  302  403  403  403  in",
+    },
+    "relaydomains:relay_domain_start": {
+        "GET doras": "                     in   200  404  403  403  403  in",
+        "GET mallorys": "                  in   200  404  403  403  403  in",
+        "GET ritas": "                     in   200  200  403  403  403  in",
+        "POST doras": "                    in   302  404  403  403  403  in",
+        "POST mallorys": "                 in   302  404  403  403  403  in",
+        "POST ritas": "                    in   302  302  403  403  403  in",
+    },
+    "relaydomains:relay_domain_update": {
+        "GET doras": "                     in   200  404  403  403  403  in",
+        "GET mallorys": "                  in   200  404  403  403  403  in",
+        "GET ritas": "                     in   200  200  403  403  403  in",
+        "POST doras": "                    in   302  404  403  403  403  in",
+        "POST mallorys": "                 in   302  404  403  403  403  in",
+        "POST ritas": "                    in   302  302  403  403  403  in",
+    },
+    "relaydomains:relay_domain_stop": {
+        "GET doras": "                     in   200  404  403  403  403  in",
+        "GET mallorys": "                  in   200  404  403  403  403  in",
+        "GET ritas": "                     in   200  200  403  403  403  in",
+        "POST doras": "                    in   302  404  403  403  403  in",
+        "POST mallorys": "                 in   302  404  403  403  403  in",
+        "POST ritas": "                    in   302  302  403  403  403  in",
+    },
+    "relaydomains:service_list": {
+        "GET": "                           in   200  200  403  403  403  in",
+        "POST": "                          in   405  405  403  403  403  in",
+    },
+    "relaydomains:service_scan": {
+        "GET": "                           in   405  405  403  403  403  in",
+        "POST": "                          in   302  302  403  403  403  in",
+    },
 }
 TOKEN = re.compile(r"\b[A-Za-z0-9]{64}\b")  # against forgery: another one in every answer
 
@@ -302,6 +342,7 @@ class Stage:
                 "roots": cast.root.user,
             },
             "alias": {"doras": doras, "mallorys": mallorys},
+            "relay": _relayed(cast),
             "user": {"sams": _token(cast.sam)},
         }
         self.administrators = {"doras": peer.pk, "ritas": helper.pk}
@@ -314,6 +355,8 @@ class Stage:
         noun = route.partition(":")[2].partition("_")[0]
         if noun == "address":
             return reverse(route, query={"address": f"info@{DOMAINS[target]}"} if target else None)
+        if route == "relaydomains:relay_domain_start":
+            noun = "domain"
         if route == "admin:domain_administrator_remove":
             return reverse(route, args=[self.objects[noun][target].pk, self.administrators[target]])
         needs_pk = target and not route.endswith(("_create", "_bulk"))
@@ -342,6 +385,10 @@ class Stage:
                 "address_domain": domain,
                 "recipients": "else@where.example",
             },
+            ("relay", "domain_create"): {"name": "new.example", **TARGET},
+            ("relay", "domain_start"): TARGET,
+            ("relay", "domain_update"): TARGET | {"target_port": "26"},
+            ("relay", "domain_stop"): {DELETION: str(self.objects["relay"].get(target, ""))},
             ("alias", "update"): {"recipients": "else@where.example"},
             ("domain", "bulk"): self._selection("domain", target),
             ("identity", "bulk"): self._selection("account", target),
@@ -365,6 +412,16 @@ class Stage:
     def _selection(self, noun: str, target: str) -> dict[str, str]:
         chosen = self.objects[noun].get(target)
         return {"verb": "disable", "selected": f"{noun}:{chosen.pk}"} if chosen else {}
+
+
+def _relayed(cast: Cast) -> dict[str, Domain]:
+    """A relay domain for each of those who look after domains."""
+    people = {"doras": cast.dora, "mallorys": cast.mallory, "ritas": cast.rita}
+    specs = [RelayDomainSpec(name=f"{name}.test", target_host="9.9.9.9") for name in people]
+    domains = [relay.domain for relay in create_relay_domains(cast.root, specs)]
+    appointments = zip(domains, (actor.user.username for actor in people.values()), strict=True)
+    add_administrators(cast.root, [Appointment(domain, username) for domain, username in appointments])
+    return dict(zip(people, domains, strict=True))
 
 
 def _token(owner: Actor) -> ApiToken:
@@ -392,9 +449,15 @@ def _person(cast: Cast, address: str, role: Role) -> Actor:
 
 @pytest.mark.parametrize("route", sorted(MATRIX))
 def test_everybody_gets_what_the_matrix_says_and_a_denial_changes_nothing(
-    route: str, cast: Cast, browser_of: Callable[[Actor | None], Client], fingerprint: Fingerprint
+    route: str,
+    cast: Cast,
+    browser_of: Callable[[Actor | None], Client],
+    fingerprint: Fingerprint,
+    tmp_path: Path,
 ) -> None:
     stage = Stage(cast)
+    (tmp_path / "master.cf").write_text("new unix - - y - - smtp\n")
+    Parameter.objects.create(app="relaydomains", name="master_cf_path", value=str(tmp_path / "master.cf"))
     browsers = {name: browser_of(actor) for name, actor in stage.people.items()}
     update_account(cast.root, Account.objects.get(username="ghost@dora.example"), is_active=False)
     expected: dict[tuple[str, str], str] = {}

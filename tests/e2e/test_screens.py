@@ -9,18 +9,21 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from admin.models import Account, Alias
-from admin.operations import create_account, create_alias, update_account, update_domain
+from admin.operations import MailboxSpec, create_account, create_alias, update_account, update_domain
 from core.models import User
 from core.operations.resets import link_of
 from core.roles import Role
 from limits.kinds import Kind
 from parameters import tools
 from parameters.models import Parameter
+from relaydomains.operations import create_relay_domain
 from tests.cast import PASSWORD, Cast
 from tests.e2e.conftest import ARTIFACTS, PHONE, WIDE
 from tests.e2e.test_main_path import sign_in
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from playwright.sync_api import Page, ViewportSize
 
 LOOKS = [
@@ -186,6 +189,63 @@ def test_every_screen_with_limits_is_clean(page: Page, people: Cast, size: Viewp
     expect(step).to_have_attribute("aria-current", "step")
     expect(page.get_by_role("button", name="Next")).to_be_hidden()
     look_at(page, "limits_account_create_resources", look)
+
+
+@pytest.mark.parametrize(("size", "scheme"), LOOKS)
+def test_every_screen_about_relay_domains_is_clean(
+    page: Page, people: Cast, size: ViewportSize, scheme: str, tmp_path: Path
+) -> None:
+    look = f"{size['width']}-{scheme}"
+    domain = create_relay_domain(
+        people.root, name="old.example", target_host="2001:db8::25", verify_recipients=True
+    ).domain
+    create_relay_domain(people.root, name="branch.example", target_host="mx.branch.example", service="smtp")
+    mailbox = MailboxSpec(address="here@old.example")
+    create_account(people.root, username="here@old.example", password=PASSWORD, mailbox=mailbox)
+    create_alias(people.dora, address="team@dora.example", recipients=("boss@old.example",))
+    Parameter.objects.create(app="relaydomains", name="master_cf_path", value=str(tmp_path / "master.cf"))
+    tools.forget()
+    page.set_viewport_size(size)
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    sign_in(page, "root")
+    screens = {
+        "domain_list_relayed": "/admin/domains/?type=relaydomain",
+        "domain_detail_relayed": f"/admin/domains/{domain.pk}/",
+        "relay_domain_create": "/admin/domains/relays/new/",
+        "relay_domain_update": f"/admin/domains/{domain.pk}/relay/edit/",
+        "relay_domain_start": f"/admin/domains/{people.dora_example.pk}/relay/",
+        "relay_domain_stop": f"/admin/domains/{domain.pk}/relay/stop/",
+        "address_relayed": "/admin/addresses/?address=boss@old.example",
+        "service_list": "/admin/domains/relays/services/",
+    }
+    for name, path in screens.items():
+        page.goto(path)
+        look_at(page, name, look)
+
+    page.get_by_role("button", name="Scan master.cf").click()
+    expect(page.get_by_role("alert")).to_contain_text("could not be read")
+    look_at(page, "service_scan_refused", look)
+    lines = ["smtp unix - - y - - smtp", "slow unix - - y - 1 smtp", "Odd unix - - y - - smtp"]
+    (tmp_path / "master.cf").write_text("\n".join(lines))
+    page.get_by_role("button", name="Scan master.cf").click()
+    expect(page.get_by_text("New: slow")).to_be_visible()
+    look_at(page, "service_scan_report", look)
+
+    page.goto("/admin/domains/")
+    page.get_by_role("link", name="Only smtp").click()
+    expect(page.get_by_role("link", name="old.example")).to_be_hidden()
+    expect(page.get_by_role("link", name="branch.example")).to_be_visible()
+    page.goto(screens["relay_domain_stop"])
+    page.get_by_label("Type old.example to confirm").fill("old.example")
+    page.get_by_role("button", name="Stop relaying").click()
+    expect(page.get_by_role("link", name="team@dora.example")).to_be_visible()
+    look_at(page, "relay_domain_stop_refused", look)
+    page.goto(screens["relay_domain_create"])
+    page.get_by_role("textbox", name="Name", exact=True).fill("dora.example")
+    page.get_by_label("Target host").fill("not a host")
+    page.get_by_role("button", name="Create relay domain").click()
+    expect(page.get_by_text("cannot contain a space")).to_be_visible()
+    look_at(page, "relay_domain_create_refused", look)
 
 
 @pytest.mark.parametrize(("size", "scheme"), LOOKS)

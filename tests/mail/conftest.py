@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -18,11 +19,12 @@ from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
 from tests.cast import first_super_admin
+from tests.mail.generated import VERSIONS, generate
 from tests.mail.panel import Panel
 from tests.servers.database import Database, Engine, database_from_url
 from tests.servers.packages import require_servers
 from tests.servers.processes import short_directory
-from tests.servers.stack import MailStack, mailbox_owner
+from tests.servers.stack import MailStack
 
 HERE = Path(__file__).parent
 
@@ -67,45 +69,41 @@ def panel(database: Database) -> Panel:
 
 @pytest.fixture(scope="session")
 def ground(database: Database) -> Iterator[Path]:
-    """A directory with the generated files in "maps" and "dovecot", and room for mail in "mail"."""
+    """A directory with the generated files of each version of Dovecot, and room for mail in "mail"."""
     driver = database.engine.mail_driver
     require_servers("postfix", f"postfix-{driver}", "dovecot", f"dovecot-{driver}")
     with short_directory() as directory:
-        mail_root, owner = directory / "mail", mailbox_owner().pw_name
-        call_command("generate_postfix_maps", destdir=str(directory / "maps"), dburl=database.url)
-        call_command(
-            "generate_dovecot_conf",
-            destdir=str(directory / "dovecot"),
-            dburl=database.url,
-            mail_root=str(mail_root),
-            mail_owner=owner,
-        )
+        for version in VERSIONS:
+            generate(directory / version, version, directory / "mail", database.url)
         yield directory
 
 
-def mail_stack(database: Database, ground: Path, version: str, dovecot_conf: Path) -> MailStack:
+def mail_stack(
+    database: Database, ground: Path, version: str, generated: Path | None = None, **options: Any
+) -> MailStack:
+    """Servers with the files in *ground*, or with those *generated* elsewhere."""
     sqlite = database.engine is Engine.SQLITE
     return MailStack(
-        maps_dir=ground / "maps",
+        generated=generated or ground / version,
         driver=database.engine.mail_driver,
-        dovecot_conf=dovecot_conf,
         mail_root=ground / "mail",
         version=version,
         visible=[Path(database.name).parent] if sqlite else [],
+        **options,
     )
 
 
 @pytest.fixture(scope="session")
 def stack(database: Database, ground: Path) -> Iterator[MailStack]:
     """Postfix and Dovecot 2.3 with the generated files."""
-    with mail_stack(database, ground, "2.3", ground / "dovecot" / "modoboa-dovecot-2.3.conf") as running:
+    with mail_stack(database, ground, "2.3") as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def stack_24(database: Database, ground: Path) -> Iterator[MailStack]:
     """Postfix and Dovecot 2.4 with the generated files."""
-    with mail_stack(database, ground, "2.4", ground / "dovecot" / "modoboa-dovecot-2.4.conf") as running:
+    with mail_stack(database, ground, "2.4") as running:
         yield running
 
 

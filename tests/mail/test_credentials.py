@@ -6,14 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
+from django.utils import timezone
 
 from tests.cast import PASSWORD
+from tests.mail.conftest import mail_stack
+from tests.mail.generated import generate
 from tests.mail.panel import Panel
 from tests.mail.test_delivery import sent
+from tests.mail.test_last_login import noted
 from tests.operations.test_generated_files import PLAIN_PASSWORDS, with_password
 from tests.servers.database import Database, Engine
-from tests.servers.stack import MailStack, mailbox_owner
 
 
 @pytest.mark.parametrize("version", ["2.3", "2.4"])
@@ -24,23 +26,10 @@ def test_a_password_of_all_allowed_characters_opens_the_database(
         pytest.skip("SQLite has no passwords")
     role = with_password(database, PLAIN_PASSWORDS[-1] + version)
     asked_by_role = replace(database, user=role.user, password=role.password)
-    maps, conf = open_directory / "maps", open_directory / "dovecot"
-    call_command("generate_postfix_maps", destdir=str(maps), dburl=asked_by_role.url)
-    owner = mailbox_owner().pw_name
-    call_command(
-        "generate_dovecot_conf",
-        destdir=str(conf),
-        dburl=asked_by_role.url,
-        mail_root=str(ground / "mail"),
-        mail_owner=owner,
-    )
-    with MailStack(
-        maps_dir=maps,
-        driver=database.engine.mail_driver,
-        dovecot_conf=conf / f"modoboa-dovecot-{version}.conf",
-        mail_root=ground / "mail",
-        version=version,
-    ) as running:
+    generate(open_directory, version, ground / "mail", asked_by_role.url)
+    with mail_stack(database, ground, version, open_directory) as running:
         sam = panel.new_account(f"sam@{panel.new_domain()}")
         running.wait_for_mail(sam, sent(running, sam))
+        before = timezone.now()
         running.imap_login(sam, PASSWORD).logout()
+        assert noted(sam, after=before), running.logs()

@@ -14,6 +14,7 @@ import pytest
 
 from tests.cast import PASSWORD
 from tests.mail.conftest import mail_stack
+from tests.mail.generated import generate
 from tests.mail.panel import OFF, Panel
 from tests.mail.test_quota import fill
 from tests.servers.database import Database, Engine
@@ -49,9 +50,10 @@ def connection_line(database: Database) -> str:
 
 
 def write_documented(database: Database, ground: Path) -> Path:
-    """The documentation's dovecot-sql.conf.ext, and its quota dict."""
-    place = ground / "documented"
-    place.mkdir()
+    """The documentation's dovecot-sql.conf.ext, and its quota dict, in place of our queries."""
+    generated = ground / "documented"
+    generate(generated, "2.3", ground / "mail", database.url)
+    place = generated / "dovecot-2.3" / "modoboa"
     engine, owner, driver = database.engine, mailbox_owner(), database.engine.mail_driver
     connect = f"connect = {connection_line(database)}\n"
     (place / "dovecot-sql.conf.ext").write_text(
@@ -67,14 +69,14 @@ def write_documented(database: Database, ground: Path) -> Path:
         for kind, column in (("storage", "bytes"), ("messages", "messages"))
     )
     (place / "dovecot-dict-sql.conf.ext").write_text(f"{connect}{maps}")
-    main = place / "dovecot.conf"
+    main = place / "modoboa-dovecot-2.3.conf"
     main.write_text(
         f"passdb sql {{\n  driver = sql\n  args = {place}/dovecot-sql.conf.ext\n}}\n"
         f"userdb sql {{\n  driver = sql\n  args = {place}/dovecot-sql.conf.ext\n}}\n"
         f"dict {{\n  quota = {driver}:{place}/dovecot-dict-sql.conf.ext\n}}\n"
         "plugin {\n  quota = dict:User quota::proxy::quota\n}\n"
     )
-    return main
+    return generated
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The private servers themselves, with a stand-in schema: no Django, and nothing of the panel."""
+"""The private servers themselves, with the generated configuration and a stand-in schema: no panel is at work."""
 
 import imaplib
 import smtplib
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.mail.generated import generate
 from tests.servers import trixie
 from tests.servers.database import Database, Engine
 from tests.servers.packages import require_servers
@@ -33,8 +34,8 @@ INSERT INTO harness_domain VALUES ('{DOMAIN}');
 """  # noqa: S608 - our own name
 QUERIES = {
     "sql-domains.cf": "SELECT name FROM harness_domain WHERE name = '%s'",
-    "sql-domain-aliases.cf": "SELECT name FROM harness_domain WHERE 1 = 0 AND name = '%s'",
     "sql-aliases.cf": "SELECT address FROM harness_mailbox WHERE address = '%s'",
+    "sql-mailboxes.cf": "SELECT address FROM harness_mailbox WHERE address = '%s'",
     "sql-maintain.cf": "SELECT '450 4.2.1 moving' FROM harness_mailbox WHERE address = '%s' AND busy = 1",
     "sql-sender-login-mailboxes.cf": "SELECT address FROM harness_mailbox WHERE address = '%s'",
 }
@@ -50,11 +51,11 @@ def map_file(database: Database, query: str) -> str:
     )
 
 
-def write_maps(database: Database, directory: Path) -> Path:
-    directory.mkdir()
-    for name, query in QUERIES.items():
-        (directory / name).write_text(map_file(database, query))
-    return directory
+def write_maps(database: Database, directory: Path) -> None:
+    """Stand-ins for all generated maps; those that no test needs find nothing."""
+    for file in directory.glob("*.cf"):
+        query = QUERIES.get(file.name, "SELECT name FROM harness_domain WHERE 1 = 0 AND name = '%s'")
+        file.write_text(map_file(database, query))
 
 
 def fill(database: Database, mail_root: Path) -> None:
@@ -94,7 +95,7 @@ def passdb_query(user: str) -> str:
     return f"SELECT address AS user, password FROM harness_mailbox WHERE address = '{user}'"  # noqa: S608 - same
 
 
-def write_dovecot_23(database: Database, directory: Path) -> Path:
+def write_dovecot_23(database: Database, directory: Path) -> None:
     driver, rule = database.engine.mail_driver, quota_rule(database, "*:bytes=NM")
     (directory / "sql.ext").write_text(
         f"driver = {driver}\nconnect = {connect_line(database)}\n"
@@ -109,14 +110,13 @@ def write_dovecot_23(database: Database, directory: Path) -> Path:
     dictionary = directory / "dict.ext"
     dictionary.write_text(f"connect = {connect_line(database)}\n{maps}")
     dictionary.chmod(0o644)
-    main = directory / "panel-2.3.conf"
+    main = directory / "modoboa-dovecot-2.3.conf"
     main.write_text(
         f"passdb {{\n  driver = sql\n  args = {directory}/sql.ext\n}}\n"
         f"userdb {{\n  driver = sql\n  args = {directory}/sql.ext\n}}\n"
         f"dict {{\n  quota = {driver}:{dictionary}\n}}\n"
         "plugin {\n  quota = dict:User quota::proxy::quota\n}\n"
     )
-    return main
 
 
 def sql_block(database: Database) -> str:
@@ -130,7 +130,7 @@ def sql_block(database: Database) -> str:
     return f"pgsql {database.host} {{\n  parameters {{\n{settings}{port}  }}\n}}\n"
 
 
-def write_dovecot_24(database: Database, directory: Path) -> Path:
+def write_dovecot_24(database: Database, directory: Path) -> None:
     driver, rule = database.engine.mail_driver, quota_rule(database, "NM")
     user, sql = "%{user|lower}", sql_block(database)
     maps = "".join(
@@ -138,7 +138,7 @@ def write_dovecot_24(database: Database, directory: Path) -> Path:
         f"      value_field {column} {{\n        type = uint\n      }}\n    }}\n"
         for kind, column in (("storage", "bytes"), ("messages", "messages"))
     )
-    main = directory / "panel-2.4.conf"
+    main = directory / "modoboa-dovecot-2.4.conf"
     main.write_text(
         f"sql_driver = {driver}\n{sql}"
         f"passdb sql {{\n  query = {passdb_query(user)}\n}}\n"
@@ -148,7 +148,6 @@ def write_dovecot_24(database: Database, directory: Path) -> Path:
         "quota_clone {\n  dict proxy {\n    name = quota\n  }\n}\n"
         f"dict_server {{\n  dict quota {{\n    driver = sql\n    sql_driver = {driver}\n    {sql}{maps}  }}\n}}\n"
     )
-    return main
 
 
 DOVECOT_FILES = {"2.3": write_dovecot_23, "2.4": write_dovecot_24}
@@ -160,14 +159,16 @@ def stack(request: pytest.FixtureRequest, engine_database: Database) -> Iterator
     require_servers("postfix", f"postfix-{driver}", "dovecot", f"dovecot-{driver}")
     with short_directory() as directory:
         fill(engine_database, directory / "mail")
-        conf = DOVECOT_FILES[request.param](engine_database, directory)
+        version, generated = request.param, directory / "generated"
+        generate(generated, version, directory / "mail", engine_database.url)
+        write_maps(engine_database, generated / "postfix" / "modoboa")
+        DOVECOT_FILES[version](engine_database, generated / f"dovecot-{version}" / "modoboa")
         sqlite = engine_database.engine is Engine.SQLITE
         with MailStack(
-            maps_dir=write_maps(engine_database, directory / "maps"),
+            generated=generated,
             driver=driver,
-            dovecot_conf=conf,
             mail_root=directory / "mail",
-            version=request.param,
+            version=version,
             visible=[Path(engine_database.name).parent] if sqlite else [],
         ) as running:
             yield running
@@ -194,7 +195,7 @@ def test_mail_sent_by_smtp_is_read_by_imap_and_pop3(stack: MailStack) -> None:
 def test_each_recipient_has_an_answer_of_its_own(stack: MailStack) -> None:
     everybody = [at("bob"), at("nobody"), at("dave"), "else@elsewhere.test"]
     replies = stack.send("friend@outside.test", everybody, new_token())
-    assert [replies[name].code for name in everybody] == [250, 550, 450, 454]
+    assert [replies[name].code for name in everybody] == [250, 550, 450, 554]
     assert "rejected: moving" in replies[at("dave")].text
 
 
@@ -243,7 +244,7 @@ def test_the_quota_row_is_written_and_the_quota_holds(stack: MailStack, engine_d
 def test_postmap_tells_found_from_unknown_from_broken(stack: MailStack) -> None:
     assert stack.postmap("sql-domains.cf", DOMAIN) == DOMAIN
     assert stack.postmap("sql-domains.cf", b"other.test") is None
-    broken = stack.postfix.config / "maps" / "broken.cf"
+    broken = stack.postfix.maps / "broken.cf"
     broken.write_text(
         (broken.parent / "sql-domains.cf").read_text().replace("harness_domain", "no_such_table")
     )

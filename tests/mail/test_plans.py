@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from admin.lookups import POSTFIX, Engine, Mailboxes, password_query, user_query
+from admin.lookups import Engine, Mailboxes, password_query, postfix_maps, user_query
 from admin.models import MailCheck, MailDomain, MailRoute, MailSender, MailTransport, MailUser
 from tests.mail.panel import unique_name
 
@@ -48,7 +48,11 @@ def crowd(database: object) -> Iterator[str]:
             for address in addresses
             for source in ("mailbox", "extra")
         )
-        MailTransport.objects.bulk_create(MailTransport(address=a, transport="retry:") for a in addresses)
+        MailTransport.objects.bulk_create(MailTransport(address=a, kind="retry") for a in addresses)
+        MailTransport.objects.bulk_create(
+            MailTransport(address=f"d{n:05}.{name}", kind="relay", service="smtp", host="192.0.2.1", port=25)
+            for n in range(ROWS)
+        )
         MailCheck.objects.bulk_create(MailCheck(address=address, action="retry") for address in addresses)
     for model in MODELS:
         rows(ANALYZE[engine()] % model._meta.db_table)
@@ -117,7 +121,7 @@ def check_sqlite(sql: str) -> None:
 CHECKS = {Engine.POSTGRESQL: check_postgresql, Engine.MYSQL: check_mysql, Engine.SQLITE: check_sqlite}
 
 
-@pytest.mark.parametrize("lookup", POSTFIX, ids=lambda lookup: lookup.name)
+@pytest.mark.parametrize("lookup", postfix_maps(), ids=lambda lookup: lookup.file_name)
 def test_every_lookup_of_postfix_is_one_index_search(crowd: str, lookup: Any) -> None:
     for key in (f"u01500@{crowd}", f"d01500.{crowd}", f"@{crowd}"):
         CHECKS[engine()](lookup.sql(engine(), f"'{key}'"))
@@ -126,7 +130,7 @@ def test_every_lookup_of_postfix_is_one_index_search(crowd: str, lookup: Any) ->
 @pytest.mark.parametrize("version", ["2.3", "2.4"])
 def test_every_lookup_of_dovecot_is_one_index_search(crowd: str, version: str) -> None:
     key = f"'u01500@{crowd}'"
-    CHECKS[engine()](password_query(key))
+    CHECKS[engine()](password_query(engine(), key))
     CHECKS[engine()](user_query(engine(), key, MAILBOXES, version=version))
 
 

@@ -73,7 +73,7 @@ def test_a_renamed_domain_signs_in_and_receives_under_its_new_name_only(
 
     panel.change_domain(domain, {"name": name, "keep_old_name": OFF})
 
-    assert answer_to(each_stack, f"sam@{domain}").code == 454  # no domain of ours any more
+    assert answer_to(each_stack, f"sam@{domain}").code == 554  # no domain of ours any more
     with pytest.raises(imaplib.IMAP4.error):
         each_stack.imap_login(f"sam@{domain}", PASSWORD)
     each_stack.wait_for_mail(f"sam@{name}", sent(each_stack, f"info@{name}"))
@@ -123,6 +123,6 @@ def test_a_deleted_domain_takes_no_mail(stack: MailStack, panel: Panel) -> None:
     stack.wait_for_mail(sam, sent(stack, sam))
     pk = Account.objects.get(username=sam).mailbox.domain_id
     panel.browser.change(reverse("admin:domain_delete", args=[pk]), {"confirmation": domain})
-    assert stack.send(FRIEND, [sam], new_token())[sam].code == 454
+    assert stack.send(FRIEND, [sam], new_token())[sam].code == 554
     with pytest.raises(imaplib.IMAP4.error):
         stack.imap_login(sam, PASSWORD)

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from admin import publication
-from admin.lookups import POSTFIX
+from admin.lookups import POSTFIX, RETRY_ACTION
 from admin.models import (
     Account,
     Alias,
@@ -45,8 +45,9 @@ LOOKUPS = {lookup.name: lookup.answer for lookup in POSTFIX}
 def followed(address: str) -> set[tuple[str, str]]:
     """What Postfix does with the recipient, asking one map after the other: the slow, obvious way."""
     keys = [address, without_extension(address)]
-    if any(LOOKUPS["maintain"](key) for key in keys):
-        return {("later", address)}
+    said = [text for key in keys for text in LOOKUPS["maintain"](key)]
+    if said:
+        return {("later" if said[0] == RETRY_ACTION else "refused", address)}
     return {(end_of(each), each) for each in expanded(address, frozenset())}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import models, transaction
+from django.db import OperationalError, ProgrammingError, models, transaction
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -25,6 +25,7 @@ from admin.models import (
     MailUser,
     SenderAddress,
 )
+from core.commands import PanelCommand
 from core.models import Log, User
 from core.roles import Role
 from tests.cast import PASSWORD, Cast, first_super_admin
@@ -341,3 +342,22 @@ def test_serve_refuses_outside_debug_mode() -> None:
 def test_the_password_of_the_cast_is_a_good_one() -> None:
     """Else the refusals above would prove nothing."""
     assert signs_in(first_super_admin().user.username, PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OperationalError(2003, "Can't connect to MySQL server"), "does not answer"),
+        (OperationalError("connection refused"), "does not answer"),
+        (OperationalError(1142, "SELECT command denied to user"), "refused"),
+        (ProgrammingError("permission denied for table core_user"), "refused"),
+        (OperationalError(), "does not answer"),
+    ],
+)
+def test_a_database_that_says_no_is_told_from_one_that_is_silent(error: Exception, said: str) -> None:
+    class Broken(PanelCommand):
+        def handle(self, **_options: object) -> None:
+            raise error
+
+    with pytest.raises(CommandError, match=said):
+        call_command(Broken())

@@ -346,7 +346,7 @@ ROWS = {
     "mail_route": {"address": "bok@dora.example", "target": "bok@dora.example"},
     "mail_user": {"address": "bok@dora.example", "password": "x", "home": "x", "quota": 0},
     "mail_sender": {"address": "bok@dora.example", "login": "bok@dora.example", "source": "extra"},
-    "mail_transport": {"address": "bok@dora.example", "transport": "x"},
+    "mail_transport": {"address": "bok@dora.example", "kind": "retry", "service": "", "host": "", "port": 0},
     "mail_check": {"address": "bok@dora.example", "action": "retry"},
     "admin_domain": domain(name="bok.example"),
     "mail_domain": {"name": "bok.example", "kind": "mailbox", "target": ""},

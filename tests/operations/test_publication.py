@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -65,6 +65,7 @@ from admin.operations import (
     remove_administrators,
     update_account,
     update_accounts,
+    update_alias,
     update_aliases,
     update_domain,
     update_domains,
@@ -154,6 +155,55 @@ def test_what_is_switched_off_answers_for_itself_and_is_not_left_to_the_catch_al
     for address in ("off@dora.example", "sam@dora.example"):
         assert (address, address) in routes()
         assert not MailUser.objects.filter(address=address).exists()
+
+
+def closed() -> dict[str, datetime | None]:
+    """Addresses that Postfix refuses, and from when on."""
+    return dict(MailCheck.objects.filter(action="closed").values_list("address", "since"))
+
+
+def test_what_is_switched_off_is_closed_and_what_works_is_not(cast: Cast) -> None:
+    create_aliases(
+        cast.dora,
+        [
+            AliasSpec(address="@dora.example", recipients=("dora@dora.example",), enabled=False),
+            AliasSpec(address="off@dora.example", recipients=("x@out.example",), enabled=False),
+            AliasSpec(address="on@dora.example", recipients=("x@out.example",)),
+            AliasSpec(address="idle@dora.example", recipients=("sam@dora.example",)),
+            AliasSpec(address="sam@dora.example", recipients=("x@out.example", "sam@dora.example")),
+        ],
+    )
+    assert closed() == {"off@dora.example": None}
+    update_account(cast.dora, account_of(cast.sam), is_active=False)
+    assert closed() == dict.fromkeys(["off@dora.example", "idle@dora.example", "sam@dora.example"])
+    update_account(cast.dora, account_of(cast.sam), is_active=True)
+    update_alias(cast.dora, Alias.objects.get(address="off@dora.example"), enabled=True)
+    assert closed() == {}
+
+
+def test_an_address_closes_when_its_alias_expires(cast: Cast) -> None:
+    end = timezone.now() + timedelta(hours=1)
+    create_aliases(
+        cast.dora,
+        [
+            AliasSpec(address="a@dora.example", recipients=("sam@dora.example",), expire_at=end),
+            # Then nobody has the addresses.
+            AliasSpec(address="@dora.example", recipients=("sam@dora.example",), expire_at=end),
+        ],
+    )
+    assert closed() == {"a@dora.example": end}
+    update_account(cast.dora, account_of(cast.sam), is_active=False)
+    assert closed() == {"a@dora.example": None, "sam@dora.example": None}
+
+
+def test_a_domain_that_is_switched_off_or_deleted_closes_no_address(cast: Cast) -> None:
+    update_account(cast.dora, account_of(cast.sam), is_active=False)
+    update_domain(cast.root, cast.dora_example, enabled=False)
+    assert closed() == {}
+    update_domain(cast.root, cast.dora_example, enabled=True)
+    assert closed() == {"sam@dora.example": None}
+    delete_domains(cast.root, [cast.dora_example])
+    assert closed() == {}
 
 
 def test_an_expired_alias_is_published_with_its_end(cast: Cast) -> None:
@@ -255,13 +305,16 @@ def everything(cast: Cast) -> None:
     publication.rebuild()
 
 
+TO_THE_SPY: dict[str, Any] = {"kind": "relay", "service": "smtp", "host": "spy.example", "port": 25}
+
+
 def insert_strangers() -> None:
     MailDomain.objects.create(name="stranger.example", kind="mailbox")
     MailRoute.objects.create(address="sam@dora.example", target="spy@out.example")
     MailRoute.objects.create(address="@stranger.example", target="spy@out.example")
     MailUser.objects.create(address="spy@dora.example", password="{PLAIN}x", home="x", quota=0)
     MailSender.objects.create(address="ceo@mallory.example", login="sam@dora.example", source="extra")
-    MailTransport.objects.create(address="stranger.example", transport="smtp:[spy.example]")
+    MailTransport.objects.create(address="stranger.example", **TO_THE_SPY)
     MailCheck.objects.create(address="mallory@mallory.example", action="retry")
 
 
@@ -274,7 +327,7 @@ DAMAGES: dict[str, Callable[[], object]] = {
     "a user has another home": lambda: MailUser.objects.update(home="mallory.example/mallory"),
     "a user has another quota": lambda: MailUser.objects.update(quota=1),
     "a sender expires": lambda: MailSender.objects.update(expires_at=timezone.now()),
-    "a transport leads elsewhere": lambda: MailTransport.objects.update(transport="smtp:[spy.example]"),
+    "a transport leads elsewhere": lambda: MailTransport.objects.update(**TO_THE_SPY),
 }
 
 

@@ -16,6 +16,7 @@ from core.actor import Actor, Credential
 from core.roles import Role
 from limits import policies as limit_policies
 from parameters import policies as parameter_policies
+from relaydomains import policies as relay_policies
 
 SUPER, RESELLER, DOMAIN, SIMPLE = Role.SUPER_ADMIN, Role.RESELLER, Role.DOMAIN_ADMIN, Role.SIMPLE_USER
 EVERYBODY = (SUPER, RESELLER, DOMAIN, SIMPLE)
@@ -39,9 +40,12 @@ BY_ROLE: dict[str, set[Role]] = {
     "may_manage_aliases": ADMINISTRATORS,
     "may_see_system": {SUPER},
     "may_publish": {SUPER},
+    "may_collect_last_logins": {SUPER},
     "may_make_master_users": {SUPER},
     "may_change_parameters": {SUPER},
     "may_grant": {SUPER, RESELLER},
+    "may_manage_relay_domains": {SUPER, RESELLER},
+    "may_scan_services": {SUPER, RESELLER},
 }
 # Policies about an account: what (actor's role, account's role) answers for somebody else, and for himself.
 NOT_ABOVE = {
@@ -70,7 +74,7 @@ GRANTS: dict[Role, set[Role]] = {
     SIMPLE: set(),
 }
 OTHER = {"roles_to_give", "may_set_own_forward"}
-MODULES: Sequence[ModuleType] = (policies, limit_policies, parameter_policies)
+MODULES: Sequence[ModuleType] = (policies, limit_policies, parameter_policies, relay_policies)
 
 
 def functions() -> dict[str, Callable[..., Any]]:

@@ -1,5 +1,6 @@
-"""A private Dovecot, 2.3 from this machine or 2.4 in a chroot, around the product's SQL configuration."""
+"""A private Dovecot, 2.3 from this machine or 2.4 in a chroot, with the generated configuration."""
 
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,18 +15,17 @@ EX_NOUSER, EX_NOPERM = 67, 77
 BANNER_LIMIT_S = 2.0
 TEMPORARY_PATIENCE_S = 2.0
 
+SPOOL = "/var/spool/postfix/private"
+# What differs from the generated files: other places, sign-in without TLS on loopback, no waiting.
 COMMON = """\
 base_dir = {run}
 state_dir = {state}
 log_path = {log}
 listen = 127.0.0.1
-ssl = no
-auth_mechanisms = plain login
+ssl = yes
 auth_verbose = yes
 auth_failure_delay = 0
-first_valid_uid = 1
 mail_max_userip_connections = 1000
-recipient_delimiter = +
 
 service imap-login {{
   inet_listener imap {{
@@ -44,6 +44,9 @@ service pop3-login {{
   }}
 }}
 service lmtp {{
+  unix_listener {spool}/dovecot-lmtp {{
+    mode = 0
+  }}
   unix_listener {lmtp_socket} {{
     mode = 0600
     user = postfix
@@ -51,16 +54,23 @@ service lmtp {{
   }}
 }}
 service auth {{
+  unix_listener {spool}/auth {{
+    mode = 0
+  }}
   unix_listener {auth_socket} {{
     mode = 0660
     user = postfix
     group = postfix
   }}
 }}
-service dict {{
-  unix_listener dict {{
-    mode = 0600
-    user = {owner}
+service quota-status {{
+  unix_listener {spool}/quota-status {{
+    mode = 0
+  }}
+  unix_listener {quota_socket} {{
+    mode = 0660
+    user = postfix
+    group = postfix
   }}
 }}
 # Without it each wrong password slows the next sign-in of the same client address.
@@ -70,69 +80,37 @@ service anvil {{
   }}
 }}
 """
-
-HEAD = {
-    "2.3": "",
-    "2.4": "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.0\n",
-}
-BASE = {
-    "2.3": """\
-protocols = imap pop3 lmtp
-disable_plaintext_auth = no
-mail_location = maildir:~/maildir
-mail_plugins = quota
-protocol imap {
-  mail_plugins = $mail_plugins imap_quota
-}
-protocol lmtp {
-  postmaster_address = postmaster@panel.test
-}
-""",
-    "2.4": """\
-protocols {
-  imap = yes
-  pop3 = yes
-  lmtp = yes
-}
-auth_allow_cleartext = yes
-mail_driver = maildir
-mail_path = ~/maildir
-mail_plugins {
-  quota = yes
-}
-protocol imap {
-  mail_plugins {
-    imap_quota = yes
-  }
-}
-protocol lmtp {
-  postmaster_address = postmaster@panel.test
-}
-""",
-}
-# After the product's part: without grace, or a mailbox of 1 MB would take 11 MB with 2.4.
+# Version 2.4 wants this one first, also before an include that begins with it.
+HEAD = {"2.3": "", "2.4": "dovecot_config_version = 2.4.0\n"}
+# Without grace, or a mailbox of 1 MB would take 11 MB with 2.4.
 LAST_WORD = {
-    "2.3": "plugin {\n  quota_grace = 0\n}\n",
-    "2.4": "quota_storage_grace = 0\n",
+    "2.3": "disable_plaintext_auth = no\nplugin {\n  quota_grace = 0\n}\n",
+    "2.4": "auth_allow_cleartext = yes\nquota_storage_grace = 0\n",
 }
+SIEVE_PORT = "service managesieve-login {{\n  inet_listener sieve {{\n    port = {sieve_port}\n  }}\n}}\n"
+# Where the package is missing, which a chroot of an earlier version of the tests may lack.
+WITHOUT_SIEVE = "protocols {\n  sieve = no\n}\n"
+SIEVE_PROGRAM = "usr/lib/dovecot/managesieve"
 
 
 @dataclass(frozen=True)
 class DovecotPlan:
-    """What a private Dovecot is made of. `product`: text to paste or a file to include.
+    """What a private Dovecot is made of. `generated`: dovecot.conf and what it includes.
 
-    `within` is put before every command: empty, or what enters the chroot of the other version.
+    `within` is put before every command: empty, or what enters the chroot (`root`) of the other version.
     """
 
     directory: Path
-    product: str | Path
+    generated: Path
     version: str
-    owner: str
     imap_port: int
     pop3_port: int
+    sieve_port: int
     lmtp_socket: Path
     auth_socket: Path
+    quota_socket: Path
     within: tuple[str, ...] = ()
+    root: Path = Path("/")
     extra: str = ""
 
     @property
@@ -143,21 +121,34 @@ class DovecotPlan:
     def log(self) -> Path:
         return self.directory / "dovecot.log"
 
+    @property
+    def has_managesieve(self) -> bool:
+        return (self.root / SIEVE_PROGRAM).exists()
+
 
 def dovecot_conf(plan: DovecotPlan) -> str:
     places = COMMON.format(
         run=plan.directory / "run",
         state=plan.directory / "state",
         log=plan.log,
+        spool=SPOOL,
         imap_port=plan.imap_port,
         pop3_port=plan.pop3_port,
         lmtp_socket=plan.lmtp_socket,
         auth_socket=plan.auth_socket,
-        owner=plan.owner,
+        quota_socket=plan.quota_socket,
     )
-    product = f"!include {plan.product}\n" if isinstance(plan.product, Path) else plan.product
-    version = plan.version
-    return "".join((HEAD[version], places, BASE[version], product, "\n", LAST_WORD[version], plan.extra))
+    sieve = SIEVE_PORT.format(sieve_port=plan.sieve_port) if plan.has_managesieve else WITHOUT_SIEVE
+    generated = f"!include {plan.generated / 'dovecot.conf'}\n"
+    return "".join((HEAD[plan.version], generated, places, sieve, LAST_WORD[plan.version], plan.extra))
+
+
+def let_in(plan: DovecotPlan) -> None:
+    """Give what has credentials to the group of the version that reads it: numbers differ in the chroot."""
+    lines = (plan.root / "etc/group").read_text().splitlines()
+    number = next(line.split(":")[2] for line in lines if line.startswith("dovecot:"))
+    for file in (plan.generated / "modoboa").iterdir():
+        os.chown(file, 0, int(number))
 
 
 @contextmanager
@@ -167,6 +158,7 @@ def dovecot_server(plan: DovecotPlan) -> Iterator[Server]:
     (plan.directory / "run").mkdir()
     (plan.directory / "state").mkdir()
     plan.config.write_text(dovecot_conf(plan))
+    let_in(plan)
     name = "/usr/sbin/dovecot" if plan.within else program("dovecot")
     server = Server(
         f"Dovecot {plan.version}",

@@ -1,11 +1,11 @@
-"""A private Postfix: its configuration as the documentation has it, with the settings that tests need."""
+"""A private Postfix: the generated configuration, with the settings that tests need otherwise."""
 
 import grp
 import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,22 +16,6 @@ from .processes import Server, ServerError, run
 INSIDE, OUTSIDE = "127.0.0.99", "127.0.0.1"
 OLD_S = 3600
 MAP_MODE = 0o640
-
-# What of a generated directory goes into which parameter; a file that does not exist is left out.
-MAPS: dict[str, tuple[str, ...]] = {
-    "virtual_mailbox_domains": ("sql-domains.cf",),
-    "virtual_mailbox_maps": ("sql-mailboxes.cf",),
-    "virtual_alias_domains": ("sql-domain-aliases.cf",),
-    "virtual_alias_maps": ("sql-aliases.cf",),
-    "relay_domains": ("sql-relaydomains.cf",),
-    "transport_maps": ("sql-spliteddomains-transport.cf", "sql-relaydomains-transport.cf"),
-    "smtpd_sender_login_maps": (
-        "sql-sender-login-mailboxes.cf",
-        "sql-sender-login-aliases.cf",
-        "sql-sender-login-mailboxes-extra.cf",
-    ),
-}
-ACCESS_MAPS = ("sql-maintain.cf", "sql-relay-recipient-verification.cf")
 
 OWN = (
     "active",
@@ -51,114 +35,61 @@ HARMLESS = ("non-UTF-8 key", "empty query string")  # such a key finds nothing
 DIRECTORIES = dict.fromkeys(OWN, 0o700) | {"public": 0o710, "maildrop": 0o730, "pid": 0o755}
 WITH_GROUP = {"public", "maildrop"}
 
-MAIN_CF = """\
-compatibility_level = 3.6
-queue_directory = {queue}
-data_directory = {data}
-maillog_file = {log}
-maillog_file_prefixes = {directory}
-mail_owner = postfix
-setgid_group = postdrop
-myhostname = mx.panel.test
-mydestination =
-alias_maps =
-alias_database =
-local_recipient_maps =
-inet_protocols = ipv4
-inet_interfaces = 127.0.0.1
-recipient_delimiter = +
-message_size_limit = 51200000
-
-# Nothing leaves this machine, and no name is looked up.
-relayhost = [127.0.0.1]:{sink_port}
-smtp_dns_support_level = disabled
-smtp_host_lookup = native
-lmtp_host_lookup = native
-smtpd_peername_lookup = no
-# Clients on 127.0.0.1 are strangers, or permit_mynetworks would hide every refusal.
-mynetworks = {inside}/32
-
-virtual_transport = lmtp:unix:private/dovecot-lmtp
-{maps}
-smtpd_recipient_restrictions =
-{access}
-    permit_mynetworks
-    reject_unauth_destination
-    reject_unverified_recipient
-submission_recipient_restrictions =
-{access}
-    permit_sasl_authenticated
-    reject
-smtpd_sasl_type = dovecot
-smtpd_sasl_path = private/auth
-
-unverified_recipient_reject_code = 550
-address_verify_map =
-address_verify_poll_delay = 1s
-address_verify_poll_count = 10
-address_verify_positive_expire_time = 1h
-address_verify_positive_refresh_time = 1h
-address_verify_negative_expire_time = 2s
-address_verify_negative_refresh_time = 1s
-
-smtpd_error_sleep_time = 0
-smtpd_soft_error_limit = 1000
-smtpd_hard_error_limit = 1000
-smtpd_client_connection_count_limit = 0
-in_flow_delay = 0
-minimal_backoff_time = 2s
-maximal_backoff_time = 4s
-queue_run_delay = 2s
-"""
-
-# One session per smtpd: it never forgets how it resolved an address.
-MASTER_CF = """\
-127.0.0.1:{smtp_port} inet n - n - - smtpd -o max_use=1
-127.0.0.1:{submission_port} inet n - n - - smtpd -o max_use=1
-  -o syslog_name=submission
-  -o smtpd_sasl_auth_enable=yes
-  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
-  -o smtpd_sender_restrictions=reject_sender_login_mismatch
-  -o smtpd_recipient_restrictions=$submission_recipient_restrictions
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-flush unix n - n 1000? 0 flush
-proxymap unix - - n - 4 proxymap
-proxywrite unix - - n - 1 proxymap
-smtp unix - - n - - smtp
-relay unix - - n - - smtp
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
-lmtp unix - - n - - lmtp
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
-"""
+# What differs from the generated main.cf: other places, nothing leaves this machine, and shorter waits.
+PARAMETERS = {
+    "queue_directory": "{queue}",
+    "data_directory": "{data}",
+    "maillog_file": "{log}",
+    "maillog_file_prefixes": "{directory}",
+    "alias_maps": "",
+    "alias_database": "",
+    "inet_protocols": "ipv4",
+    "inet_interfaces": "127.0.0.1",
+    # No name is looked up.
+    "relayhost": "[127.0.0.1]:{sink_port}",
+    "smtp_dns_support_level": "disabled",
+    "smtp_host_lookup": "native",
+    "lmtp_host_lookup": "native",
+    "smtpd_peername_lookup": "no",
+    # Clients on 127.0.0.1 are strangers, or permit_mynetworks would hide every refusal.
+    "mynetworks": f"{INSIDE}/32",
+    # The wire is loopback; tests of TLS use the other submission service.
+    "smtpd_tls_auth_only": "no",
+    "address_verify_negative_expire_time": "2s",
+    "address_verify_negative_refresh_time": "1s",
+    "smtpd_error_sleep_time": "0",
+    "smtpd_soft_error_limit": "1000",
+    "smtpd_hard_error_limit": "1000",
+    "smtpd_client_connection_count_limit": "0",
+    "in_flow_delay": "0",
+    "minimal_backoff_time": "2s",
+    "maximal_backoff_time": "4s",
+    "queue_run_delay": "2s",
+}
+# And from master.cf.
+ENDPOINTS = {"smtp": "smtp_port", "submission": "submission_port", "submissions": "submissions_port"}
+WITHOUT_TLS = "submission/inet/smtpd_tls_security_level=may"
 
 
 @dataclass(frozen=True)
 class PostfixPlan:
-    """What a private Postfix is made of. `driver`: pgsql, mysql or sqlite; `proxied`: maps by proxymap."""
+    """What a private Postfix is made of. `generated`: main.cf, master.cf and maps; `parameters`: further ones."""
 
     directory: Path
-    maps_dir: Path
-    driver: str
-    proxied: bool
+    generated: Path
     sink_port: int
     smtp_port: int
     submission_port: int
-    extra: str = ""
+    submissions_port: int
+    parameters: Mapping[str, str]
 
     @property
     def config(self) -> Path:
         return self.directory / "etc"
+
+    @property
+    def maps(self) -> Path:
+        return self.config / "modoboa"
 
     @property
     def queue(self) -> Path:
@@ -176,50 +107,43 @@ class PostfixPlan:
     def auth_socket(self) -> Path:
         return self.queue / "private" / "auth"
 
-    def tables(self, names: Iterable[str]) -> list[str]:
-        kind = f"proxy:{self.driver}" if self.proxied else self.driver
-        files = (self.config / "maps" / name for name in names)
-        return [f"{kind}:{file}" for file in files if file.exists()]
-
-
-def main_cf(plan: PostfixPlan) -> str:
-    tables = {name: plan.tables(files) for name, files in MAPS.items()}
-    access = plan.tables(ACCESS_MAPS)
-    return (
-        MAIN_CF.format(
-            queue=plan.queue,
-            data=plan.directory / "data",
-            log=plan.log,
-            directory=plan.directory,
-            sink_port=plan.sink_port,
-            inside=INSIDE,
-            # An empty value is meant: relay_domains defaults to $mydestination, transport_maps to nothing.
-            maps="\n".join(f"{name} = {' '.join(tables[name])}".rstrip() for name in MAPS),
-            access="\n".join(f"    check_recipient_access {table}" for table in access),
-        )
-        + plan.extra
-    )
-
-
-def copy_maps(plan: PostfixPlan) -> None:
-    """Take the map files over, readable for Postfix only: they hold a password."""
-    maps = plan.config / "maps"
-    maps.mkdir()
-    group = grp.getgrnam("postfix").gr_gid
-    for source in sorted(plan.maps_dir.glob("*.cf")):
-        copied = Path(shutil.copyfile(source, maps / source.name))
-        os.chown(copied, 0, group)
-        copied.chmod(MAP_MODE)
-        age(copied)
+    @property
+    def quota_socket(self) -> Path:
+        return self.queue / "private" / "quota-status"
 
 
 def write_config(plan: PostfixPlan) -> None:
-    plan.config.mkdir()
-    copy_maps(plan)
-    (plan.config / "main.cf").write_text(main_cf(plan))
-    ports = {"smtp_port": plan.smtp_port, "submission_port": plan.submission_port}
-    (plan.config / "master.cf").write_text(MASTER_CF.format(**ports))
-    age(plan.config / "main.cf")
+    """Copy the generated files, as people do, and change with Postfix's own tool what tests need otherwise."""
+    shutil.copytree(plan.generated, plan.config)
+    group = grp.getgrnam("postfix").gr_gid
+    for file in plan.maps.glob("*.cf"):
+        os.chown(file, 0, group)
+        file.chmod(MAP_MODE)
+        age(file)
+    places = {
+        "queue": plan.queue,
+        "data": plan.directory / "data",
+        "log": plan.log,
+        "directory": plan.directory,
+        "sink_port": plan.sink_port,
+    }
+    wanted = {name: value.format(**places) for name, value in PARAMETERS.items()} | dict(plan.parameters)
+    postconf(plan.config, "-e", *(f"{name}={value}" for name, value in wanted.items()))
+    postconf(plan.config, "-P", WITHOUT_TLS)
+    for service, port in ENDPOINTS.items():
+        postconf(plan.config, "-F", f"{service}/inet/service=127.0.0.1:{getattr(plan, port)}")
+
+
+def postconf(config: Path, *arguments: str) -> str:
+    """Its output; ServerError when it warns of anything."""
+    for name in ("main.cf", "master.cf"):
+        age(config / name)
+    answer = run([program("postconf"), "-c", str(config), *arguments])
+    age(config / "main.cf")
+    if answer.stderr:
+        message = answer.stderr.decode()
+        raise ServerError(message)
+    return answer.stdout.decode()
 
 
 def age(file: Path) -> None:

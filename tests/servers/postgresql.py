@@ -59,13 +59,14 @@ def set_up(data: Path, programs: Path) -> None:
 
 
 @contextmanager
-def postgresql_server(directory: Path) -> Iterator[Database]:
-    """A server with one empty database; its user is a superuser of it."""
+def postgresql_server(directory: Path, **parameters: str) -> Iterator[Database]:
+    """A server with one empty database; its user is a superuser of it. *parameters* win over those of all tests."""
     home, programs = directory / "postgresql", newest_programs()
     home.mkdir()
     set_up(home / "data", programs)
     with ReservedPort() as port:
-        settings = {**SETTINGS, "port": str(port.number), "unix_socket_directories": str(home)}
+        places = {"port": str(port.number), "unix_socket_directories": str(home)}
+        settings = SETTINGS | places | parameters
         options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
         server = Server(
             "PostgreSQL",

@@ -1,4 +1,4 @@
-"""Postfix, Dovecot and the outside world together, wired as the documentation says."""
+"""Postfix, Dovecot and the outside world together, as people get them from the panel."""
 
 import base64
 import imaplib
@@ -6,7 +6,7 @@ import os
 import poplib
 import pwd
 import smtplib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -55,28 +55,26 @@ def mailbox_owner() -> pwd.struct_passwd:
 class MailStack:
     """A context manager: Postfix and Dovecot on ports of their own, mail for others into `sink`.
 
-    `maps_dir`: the generated Postfix map files; they are copied, so later changes need a new stack.
-    `dovecot_conf`: text, or the file to include, of Dovecot's passdb, userdb, dict and quota settings.
-    `mail_root`: where homes are, as those settings name them; made and given to `mailbox_owner()`.
+    `generated`: what generate_mail_config wrote. Postfix's part is copied, so later changes need a new stack.
+    `mail_root`: where homes are, as the files have it; made and given to `mailbox_owner()`.
     `visible`: further directories that Dovecot 2.4 needs in its chroot, such as that of an SQLite file.
+    `parameters`: of Postfix, beyond those that every test needs.
     """
 
-    def __init__(  # noqa: PLR0913 - a keyword for each thing that tests vary
+    def __init__(
         self,
         *,
-        maps_dir: Path,
+        generated: Path,
         driver: str,
-        dovecot_conf: str | Path,
         mail_root: Path,
-        proxied: bool = True,
         version: str = "2.3",
         visible: Iterable[Path] = (),
-        extra_main_cf: str = "",
+        parameters: Mapping[str, str] | None = None,
         extra_dovecot_conf: str = "",
     ) -> None:
-        self.maps_dir, self.driver, self.mail_root = maps_dir, driver, mail_root
-        self.product, self.proxied, self.version = dovecot_conf, proxied, version
-        self.visible, self.extra_main_cf, self.extra_dovecot_conf = visible, extra_main_cf, extra_dovecot_conf
+        self.generated, self.driver, self.mail_root = generated, driver, mail_root
+        self.version, self.visible = version, visible
+        self.parameters, self.extra_dovecot_conf = parameters or {}, extra_dovecot_conf
         self._resources = ExitStack()
 
     def __enter__(self) -> Self:
@@ -93,21 +91,19 @@ class MailStack:
     def _start(self, resources: ExitStack) -> None:
         self.directory = resources.enter_context(short_directory())
         self.sink = resources.enter_context(Sink())
-        self.smtp_port, self.submission_port, self.imap_port, self.pop3_port = (
-            resources.enter_context(ReservedPort()).number for _ in range(4)
-        )
-        owner = mailbox_owner()
-        self._open_mail_root(owner)
-        within = self._chroot(resources)  # first: installing it takes a minute
+        ports = [resources.enter_context(ReservedPort()).number for _ in range(6)]
+        self.smtp_port, self.submission_port, self.submissions_port = ports[:3]
+        self.imap_port, self.pop3_port, self.sieve_port = ports[3:]
+        self._open_mail_root(mailbox_owner())
+        within, root = self._chroot(resources)  # first: installing it takes a minute
         self.postfix = PostfixPlan(
             self.directory / "p",
-            self.maps_dir,
-            self.driver,
-            proxied=self.proxied,
+            self.generated / "postfix",
             sink_port=self.sink.port,
             smtp_port=self.smtp_port,
             submission_port=self.submission_port,
-            extra=self.extra_main_cf,
+            submissions_port=self.submissions_port,
+            parameters=self.parameters,
         )
         if len(bytes(self.postfix.lmtp_socket)) > SOCKET_PATH_LIMIT:
             message = f"{self.postfix.lmtp_socket} is too long for a socket; set TMPDIR to a short path"
@@ -115,24 +111,25 @@ class MailStack:
         resources.enter_context(postfix_server(self.postfix))
         self.dovecot = DovecotPlan(
             self.directory / "d",
-            self.product,
+            self.generated / f"dovecot-{self.version}",
             self.version,
-            owner.pw_name,
             imap_port=self.imap_port,
             pop3_port=self.pop3_port,
+            sieve_port=self.sieve_port,
             lmtp_socket=self.postfix.lmtp_socket,
             auth_socket=self.postfix.auth_socket,
+            quota_socket=self.postfix.quota_socket,
             within=within,
+            root=root,
             extra=self.extra_dovecot_conf,
         )
         resources.enter_context(dovecot_server(self.dovecot))
 
-    def _chroot(self, resources: ExitStack) -> tuple[str, ...]:
+    def _chroot(self, resources: ExitStack) -> tuple[tuple[str, ...], Path]:
         if self.version == "2.3":
-            return ()
-        included = [self.product.parent] if isinstance(self.product, Path) else []
-        places = [self.directory, self.mail_root, *included, *self.visible]
-        return resources.enter_context(trixie.entered(places))
+            return (), Path("/")
+        places = [self.directory, self.mail_root, self.generated, *self.visible]
+        return resources.enter_context(trixie.entered(places)), trixie.trixie_root()
 
     def _open_mail_root(self, owner: pwd.struct_passwd) -> None:
         self.mail_root.mkdir(parents=True, exist_ok=True)
@@ -154,14 +151,21 @@ class MailStack:
         return f"--- Postfix\n{tail(self.postfix.log)}\n--- Dovecot\n{tail(self.dovecot.log)}"
 
     def send(
-        self, sender: str, recipients: Sequence[str], subject: str, *, inside: bool = False, size: int = 0
+        self,
+        sender: str,
+        recipients: Sequence[str],
+        subject: str,
+        *,
+        inside: bool = False,
+        size: int = 0,
+        timeout_s: float = TIMEOUT_S,
     ) -> dict[str, Reply]:
         """Hand a mail over on port 25, as a stranger or as a client of mynetworks; a reply per recipient.
 
         The subject is also in the body: use a `new_token()`. `size` fills the body up to so many bytes.
         """
         source = (INSIDE if inside else OUTSIDE, 0)
-        with smtplib.SMTP("127.0.0.1", self.smtp_port, "client.test", TIMEOUT_S, source) as client:
+        with smtplib.SMTP("127.0.0.1", self.smtp_port, "client.test", timeout_s, source) as client:
             return transfer(client, sender, recipients, subject, size)
 
     def submit(
@@ -227,7 +231,7 @@ class MailStack:
 
     def table(self, file: str | Path) -> str:
         """What `postmap` calls a map: `file` is a path, or a name in this stack's copy of the maps."""
-        return table_name(self.driver, self.postfix.config / "maps" / file)
+        return table_name(self.driver, self.postfix.maps / file)
 
     def postmap(self, file: str | Path, key: bytes | str) -> str | None:
         """Ask Postfix's driver; None when nothing is found, ServerError when the query is broken."""
@@ -236,6 +240,10 @@ class MailStack:
     def postmap_many(self, file: str | Path, keys: Iterable[bytes | str]) -> list[str | None]:
         """The answers in the order of the keys; one process for all but empty and many-line keys."""
         return postmap_many(self.postfix.config, self.table(file), keys)
+
+    def reload_postfix(self) -> None:
+        """Have its processes begin anew."""
+        run([program("postfix"), "-c", str(self.postfix.config), "reload"])
 
     def doveadm(self, *arguments: str) -> str:
         return dovecot.doveadm(self.dovecot, *arguments)[1]
@@ -264,7 +272,8 @@ def transfer(
     refusal = reply(client.mail(sender, options))
     if not refusal.accepted:
         return dict.fromkeys(recipients, refusal)
-    replies = {recipient: reply(client.rcpt(recipient)) for recipient in recipients}
+    # As it is: `client.rcpt` takes a source route apart.
+    replies = {name: reply(client.docmd("RCPT", f"TO:<{name}>")) for name in recipients}
     if any(answer.accepted for answer in replies.values()):
         verdict = reply(client.data(compose(sender, recipients, subject, size)))
         replies = {name: verdict if answer.accepted else answer for name, answer in replies.items()}

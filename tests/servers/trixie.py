@@ -22,7 +22,7 @@ from .processes import ServerError
 ENVIRONMENT = "MODOBOA_TRIXIE_ROOT"
 DEFAULT = Path(__file__).parents[2] / ".tox" / "debian-trixie"
 PACKAGES = (
-    *("dovecot-core", "dovecot-imapd", "dovecot-pop3d", "dovecot-lmtpd"),
+    *("dovecot-core", "dovecot-imapd", "dovecot-pop3d", "dovecot-lmtpd", "dovecot-managesieved"),
     *("dovecot-pgsql", "dovecot-mysql", "dovecot-sqlite"),
     *("postgresql-client", "mariadb-client", "sqlite3"),
 )

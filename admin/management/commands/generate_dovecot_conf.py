@@ -23,6 +23,9 @@ class Command(PanelCommand):
         parser.add_argument("--destdir", default=".", help="directory of the files (default: here)")
         parser.add_argument("--dburl", help="database that Dovecot asks (default: the panel's own settings)")
         parser.add_argument(
+            "--quota-dburl", help="the same database, with the login that writes quotas (default: --dburl)"
+        )
+        parser.add_argument(
             "--mail-root", default="/srv/vmail", help="directory of all mail (default: /srv/vmail)"
         )
         parser.add_argument(
@@ -40,6 +43,7 @@ class Command(PanelCommand):
                 wanted_credentials(options["dburl"]),
                 dovecot_conf.mailboxes_of(options["mail_root"], options["mail_owner"]),
                 header=header("generate_dovecot_conf"),
+                quota=wanted_credentials(options["quota_dburl"]) if options["quota_dburl"] else None,
                 force=options["force_overwrite"],
             )
         except ExportError as error:

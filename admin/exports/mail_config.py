@@ -1,0 +1,172 @@
+"""Everything that Postfix and Dovecot are told: complete files to copy, with a comment for what is not obvious."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files as resources
+from pathlib import Path
+
+from django.utils.translation import gettext as _
+
+from admin.exports import dovecot_conf, last_login, postfix_maps
+from admin.exports.credentials import Credentials, ExportError
+from admin.exports.generated_files import MODE, OPEN_MODE, SCRIPT_MODE, GeneratedFiles, write_all
+from admin.lookups import Mailboxes
+
+POSTFIX_CHECKSUM_FILE = "modoboa-postfix.chk"
+DOVECOT_CHECKSUM_FILE = "modoboa-dovecot.chk"
+# Of the files with credentials, in the directory of each server; below it in the names of the configuration.
+INNER = "modoboa"
+
+_TEXTS = "text"
+_PLACEHOLDER = re.compile(r"@([a-z_]+)@")
+_PATH = re.compile(r"/[A-Za-z0-9._/-]+", re.ASCII)
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_HOST_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})+", re.ASCII | re.IGNORECASE)
+_USER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*", re.ASCII)
+_LEVELS = {"3.5": "2", "3.6": "3.6"}
+POSTFIX_VERSIONS = tuple(_LEVELS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What differs between mail servers, beside the database. Raises :class:`ExportError` for values that are none."""
+
+    host_name: str
+    mail_owner: str
+    certificate: str = "/etc/ssl/certs/ssl-cert-snakeoil.pem"
+    key: str = "/etc/ssl/private/ssl-cert-snakeoil.key"
+    # Where the files will lie in the end; Postfix's own files name no directory.
+    dovecot_directory: str = "/etc/dovecot"
+    queue_directory: str = "/var/spool/postfix"
+    last_login: last_login.Way = last_login.Way.SCRIPT
+    # "or newer".
+    postfix_version: str = "3.6"
+
+    def __post_init__(self) -> None:
+        if not _HOST_NAME.fullmatch(self.host_name):
+            message = _("%(name)r is no complete host name, such as mx.example.org. Give it by --hostname.")
+            raise ExportError(message % {"name": self.host_name})
+        for path in (self.certificate, self.key, self.dovecot_directory, self.queue_directory):
+            if not _PATH.fullmatch(path) or ".." in Path(path).parts:
+                message = _(
+                    "%(path)r is no absolute path of letters, digits and . _ - such as these files can hold."
+                )
+                raise ExportError(message % {"path": path})
+
+    @property
+    def owner_name(self) -> str:
+        """Of mail, as a service of Dovecot names it: a user, or the number of one."""
+        name = self.mail_owner.partition(":")[0]
+        if not _USER_NAME.fullmatch(name):
+            message = _("%(name)r is no name of a system user.")
+            raise ExportError(message % {"name": name})
+        return name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logins:
+    """The database as each part of the servers reaches it."""
+
+    postfix: Credentials
+    # Dovecot's passdb and userdb.
+    users: Credentials
+    # Of both dictionaries: one process serves them, and Dovecot 2.4 may ask for both over one connection.
+    quota: Credentials
+    # Of the post-login script.
+    last_login: Credentials
+
+
+def generate(
+    directory: str,
+    logins: Logins,
+    mailboxes: Mailboxes,
+    site: Site,
+    *,
+    header: Sequence[str],
+    force: bool = False,
+) -> list[str]:
+    """Write the files; returns the names of those left alone because somebody edited them.
+
+    Raises :class:`admin.exports.credentials.ExportError`; then nothing was written.
+    """
+    dovecot_conf.refuse_unsafe(logins.users, logins.quota, logins.last_login)
+    values = _values(logins, mailboxes, site)
+    all_files: list[GeneratedFiles] = []
+    edited: list[str] = []
+
+    def prepared(checksum_name: str, group: str, *below: str) -> GeneratedFiles:
+        files = GeneratedFiles.in_directory(directory, checksum_name, group, *below)
+        all_files.append(files)
+        return files
+
+    def put(files: GeneratedFiles, texts: Mapping[str, str], mode: int, *, comment: bool = True) -> None:
+        head = "".join(f"# {line}\n" for line in header) if comment else ""
+        edited.extend(
+            str(files.directory / name)
+            for name, text in texts.items()
+            if not files.put_unless_edited(name, logins.users.engine, head + text, mode=mode, force=force)
+        )
+
+    postfix = prepared(POSTFIX_CHECKSUM_FILE, "postfix", "postfix")
+    put(postfix, {name: _filled_in(name, values) for name in ("main.cf", "master.cf")}, OPEN_MODE)
+    maps = prepared(postfix_maps.CHECKSUM_FILE, "postfix", "postfix", INNER)
+    kept = postfix_maps.prepare(maps, logins.postfix, header=header, force=force)
+    edited += [str(maps.directory / name) for name in kept]
+
+    place = Path(site.dovecot_directory) / INNER
+    script = _filled_in("post-login.sh", {**values, "header": "\n".join(f"# {line}" for line in header)})
+    secrets = last_login.credentials_text(logins.last_login)
+    common = {last_login.SCRIPT_CONF: _filled_in("last-login-script.conf", values)} | (
+        {last_login.SCRIPT_CREDENTIALS: secrets} if secrets else {}
+    )
+    of_version = {
+        "2.3": dovecot_conf.texts_23(logins.users, logins.quota, mailboxes, place)
+        | {
+            last_login.DICT_CONF: last_login.dict_conf_23(logins.quota, place),
+            last_login.DICT_SQL_23: last_login.dict_sql_23(logins.quota),
+        },
+        "2.4": dovecot_conf.texts_24(logins.users, logins.quota, mailboxes)
+        | {last_login.DICT_CONF: last_login.dict_conf_24(logins.quota)},
+    }
+    for version, texts in of_version.items():
+        name = f"dovecot-{version}"
+        dovecot = prepared(DOVECOT_CHECKSUM_FILE, "dovecot", name)
+        put(dovecot, {"dovecot.conf": _filled_in(f"{name}.conf", values)}, OPEN_MODE)
+        inner = prepared(dovecot_conf.CHECKSUM_FILE, "dovecot", name, INNER)
+        put(inner, {**texts, **common}, MODE)
+        put(inner, {last_login.SCRIPT: script}, SCRIPT_MODE, comment=False)
+    write_all(all_files)
+    return edited
+
+
+def _values(logins: Logins, mailboxes: Mailboxes, site: Site) -> dict[str, str]:
+    """What the placeholders of the texts stand for."""
+    place = Path(site.dovecot_directory) / INNER
+    uses_script = site.last_login is last_login.Way.SCRIPT
+    return {
+        "hostname": site.host_name.lower(),
+        "level": _LEVELS[site.postfix_version],
+        # Postfix knows where its configuration is.
+        "maps": f"proxy:{dovecot_conf.DRIVERS[logins.postfix.engine]}:$config_directory/{INNER}",
+        "certificate": site.certificate,
+        "key": site.key,
+        "queue": site.queue_directory.rstrip("/"),
+        "mail_root": mailboxes.root,
+        "uid": mailboxes.uid,
+        "gid": mailboxes.gid,
+        "owner": site.owner_name,
+        "script_comment": "" if uses_script else "#",
+        "dict_comment": "#" if uses_script else "",
+        "script": str(place / last_login.SCRIPT),
+        "statement": last_login.statement(logins.last_login.engine),
+        "client": last_login.client(logins.last_login, place / last_login.SCRIPT_CREDENTIALS),
+    }
+
+
+def _filled_in(name: str, values: Mapping[str, str]) -> str:
+    """One of the texts beside this module, with ``@name@`` replaced."""
+    text = (resources("admin.exports") / _TEXTS / name).read_text(encoding="utf-8")
+    return _PLACEHOLDER.sub(lambda found: values[found[1]], text)

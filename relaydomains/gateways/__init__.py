@@ -1,0 +1,1 @@
+"""Outside worlds: the configuration of Postfix."""
