@@ -12,7 +12,7 @@ administrators; they are:
 * Only recipients that can take mail are published; an alias whose recipients are all switched off is refused.
 * Only an enabled account with a mailbox in an enabled domain signs in, receives and sends.
 * What answers for itself though nobody signs in under it is closed: refused before any other question.
-* In a relay domain, what nobody has here goes to the other host; mailboxes are delivered here.
+* In a relay domain, what nobody has here goes to the other host; what somebody has is never handed to it.
 * While a mailbox moves to another directory, both of its addresses answer "try again later".
 """
 
@@ -26,7 +26,7 @@ from itertools import chain, islice
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import connection, transaction
-from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
 
 from admin.models import (
     Alias,
@@ -44,6 +44,7 @@ from admin.models import (
     SenderAddress,
 )
 from admin.models.domain import DomainKind
+from core.addresses import without_extension
 from core.insertion import insert
 
 _CHUNK = 5_000
@@ -230,7 +231,21 @@ class _Sources:
     def aliases(self) -> dict[str, Alias]:
         """Aliases in enabled domains, enabled or not, by address."""
         found = Alias.objects.filter(address__among=self.held, domain__enabled=True)
-        return {alias.address: alias for alias in found}
+        return {alias.address: alias for alias in found.annotate(kind=F("domain__type"))}
+
+    @cached_property
+    def relayed(self) -> set[str]:
+        """Addresses in relay domains that somebody has here: their mail is never handed to the other host.
+
+        But for aliases that lead to their own address: mail that is copied on its way there.
+        """
+        boxes = {address for address, box in self.mailboxes.items() if box.is_relayed}
+        aliases = {a for a, alias in self.aliases.items() if getattr(alias, "kind", "") == DomainKind.RELAY}
+        return boxes | {address for address in aliases if not self.copies(self.aliases[address])}
+
+    def copies(self, alias: Alias) -> bool:
+        """The alias leads to its own address, which is not here."""
+        return any(each.address == alias.address and not each.login for each in self.recipients[alias.pk])
 
     @cached_property
     def ways(self) -> dict[str, list[_Recipient]]:
@@ -343,8 +358,8 @@ def _derive_transports(sources: _Sources) -> Iterator[MailTransport]:
     kind = MailTransport.Kind
     for address in sources.moving:
         yield MailTransport(address=address, kind=kind.RETRY)
-    for address, box in sources.mailboxes.items():
-        if box.is_relayed and address not in sources.moving:
+    for address in sources.relayed - sources.moving:
+        if not address.startswith("@"):
             yield MailTransport(address=address, kind=kind.LOCAL)
     for name, relay in sources.relays.items():
         if name in sources.names:
@@ -361,12 +376,12 @@ def _derive_checks(sources: _Sources) -> Iterator[MailCheck]:
         if address in sources.moving or address in sources.open_mailboxes or address.startswith("@"):
             continue
         alias = sources.aliases.get(address)
-        # An alias that leads to its own address in a relay domain: mail that is copied on its way there.
-        if alias is not None and any(each.address == address for each in sources.recipients[alias.pk]):
-            continue
-        if not targets or (alias is not None and alias.expire_at is not None):
-            since = sources.aliases[address].expire_at if targets else None
-            yield MailCheck(address=address, action=action.CLOSED, since=since)
+        closes_at = None if alias is None or not targets else alias.expire_at
+        is_copied = alias is not None and sources.copies(alias)
+        if not is_copied and (not targets or closes_at):
+            yield MailCheck(address=address, action=action.CLOSED, since=closes_at)
+        elif without_extension(address) != address:
+            yield MailCheck(address=address, action=action.OPEN)
     verified = {name for name, relay in sources.relays.items() if relay.verifies}
     aliases = {alias.name for alias in sources.domain_aliases if alias.target.name in verified}
     for name in (verified & sources.names) | aliases:
@@ -454,9 +469,9 @@ def _by_table(
     for some in chunks(sorted(keys.addresses)):
         sources = _Sources(some, gone)
         for table in _ADDRESSES:
-            # Addresses that are still being moved go on answering so, whoever held them.
-            stored = sources.held if table in _OF_HOLDERS else sources.addresses | sources.names
-            yield table, table.difference(stored - unread, sources)
+            # Addresses that are still being moved go on answering so, whoever held them or comes to hold them.
+            stored = sources.held - unread if table in _OF_HOLDERS else sources.addresses | sources.names
+            yield table, table.difference(stored, sources)
 
 
 def _apply(table: _Table[Any], difference: Difference) -> int:

@@ -14,14 +14,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from admin.domain_features import Action, Card, Feature, Link, Narrowing, Tag
-from admin.models import Alias, AliasRecipient, Domain, DomainAlias, Mailbox
+from admin.models import Alias, Domain, DomainAlias, Mailbox
 from admin.models.domain import DomainKind
 from admin.queries.listing import chip
+from admin.queries.searching import search_text
 from admin.queries.usage import counted
 from core.models import User
 from core.presentation import host_and_port, unicode_domain
 from relaydomains import policies
 from relaydomains.models import RelayDomain, Service
+from relaydomains.operations import recipients_there
 
 if TYPE_CHECKING:
     from admin.queries.domains import DomainRow
@@ -55,10 +57,16 @@ def _notes(row: DomainRow) -> list[str]:
 
 
 def _narrow(actor: Actor, given: Mapping[str, str]) -> list[Narrowing]:
-    """By service, while the actor sees any relay domain; the services are those that these use."""
+    """By service, while the actor sees any relay domain; the services are those that these use, and the given one.
+
+    A service that nothing uses any more lets nothing through: whoever changes all that match must not get every domain.
+    """
     using = RelayDomain.objects.visible_to(actor).filter(service=OuterRef("pk"))
-    used = Service.objects.filter(Exists(using)).order_by("name").values_list("name", flat=True)
-    service = chip("service", gettext_lazy("Service"), [(name, name) for name in used], given)
+    used = list(Service.objects.filter(Exists(using)).order_by("name").values_list("name", flat=True))
+    wanted = search_text(given.get("service", ""))
+    offered = [*used, wanted] if wanted and wanted not in used else used
+    options = [(name, name) for name in offered]
+    service = chip("service", gettext_lazy("Service"), options, {"service": wanted})
     if not service.choices:
         return []
     return [Narrowing(service, Q(**{_SERVICE: service.value}) if service.value else Q())]
@@ -235,14 +243,11 @@ class Leading:
 
 
 def leading_beyond(actor: Actor, domain: Domain) -> list[Leading]:
-    """Aliases that the actor sees whose recipients, under the name of the domain, nobody has here."""
-    nobody = AliasRecipient.objects.filter(
-        mailbox__isnull=True, target_alias__isnull=True, address__endswith=f"@{domain.name}"
-    )
-    rows = nobody.filter(alias__in=Alias.objects.visible_to(actor)).select_related("alias")
+    """Aliases that keep the actor from stopping to relay the domain; the first of them."""
+    rows = sorted(recipients_there(actor, domain), key=lambda row: (row.alias.address, row.address))
     return [
         Leading(row.alias.address, row.address, reverse("admin:alias_update", args=[row.alias_id]))
-        for row in rows.order_by("alias__address", "address")[:_LEADING_SHOWN]
+        for row in rows[:_LEADING_SHOWN]
     ]
 
 

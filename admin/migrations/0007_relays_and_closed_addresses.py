@@ -64,13 +64,14 @@ class Migration(migrations.Migration):
             model_name="mailcheck",
             name="action",
             field=models.CharField(
-                choices=[("retry", "Retry"), ("closed", "Closed"), ("verify", "Verify")], max_length=10
+                choices=[("retry", "Retry"), ("closed", "Closed"), ("open", "Open"), ("verify", "Verify")],
+                max_length=10,
             ),
         ),
         migrations.AddConstraint(
             model_name="mailcheck",
             constraint=models.CheckConstraint(
-                condition=models.Q(("action__in", ["retry", "closed", "verify"])),
+                condition=models.Q(("action__in", ["retry", "closed", "open", "verify"])),
                 name="mail_check_action_known",
             ),
         ),

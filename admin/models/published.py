@@ -153,6 +153,8 @@ class MailCheck(models.Model):
         RETRY = "retry"
         # Somebody has the address, but it is switched off or expired.
         CLOSED = "closed"
+        # It takes mail, whatever becomes of the same address without its extension.
+        OPEN = "open"
         # Ask the host that the domain is relayed to.
         VERIFY = "verify"
 
@@ -166,7 +168,8 @@ class MailCheck(models.Model):
         db_table = "mail_check"
         constraints = (
             models.CheckConstraint(
-                condition=models.Q(action__in=["retry", "closed", "verify"]), name="mail_check_action_known"
+                condition=models.Q(action__in=["retry", "closed", "open", "verify"]),
+                name="mail_check_action_known",
             ),
         )
 

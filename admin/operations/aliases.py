@@ -6,7 +6,9 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import reduce
 from itertools import chain
+from operator import or_
 from typing import TYPE_CHECKING, Any, Literal
 from unicodedata import category
 
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
 
 MAX_RECIPIENTS = 2_000
 MAX_DESCRIPTION = 2_000
+# SQLite takes a chain of 1,000 conditions.
+_ARRIVALS_IN_A_QUERY = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,7 +357,8 @@ def _follow(graph: dict[str, set[str]]) -> None:
         for address, text, *targets in rows.values_list(
             "alias__address", "address", "target_alias__address", "mailbox__user__email"
         ):
-            graph[address].update([text] if text in graph else [each for each in targets if each] or [text])
+            known = next((each for each in (text, without_extension(text)) if each in graph), "")
+            graph[address].update([known] if known else [each for each in targets if each] or [text])
         front = set(chain.from_iterable(graph[address] for address in front)) - graph.keys()
 
 
@@ -378,26 +383,31 @@ def save_recipients(batch: Sequence[tuple[Alias, Sequence[str]]], local: LocalAd
     )
 
 
+def _extended(address: str) -> Q:
+    """Addresses with an extension that may be one of *address*: a range of the index, whatever their domain."""
+    local_part = split_address(address)[0]
+    return Q(address__gt=f"{local_part}+", address__lt=f"{local_part},")  # the comma comes next to the plus
+
+
 def link_recipients(link: Literal["mailbox", "target_alias"], arrived: Mapping[str, int]) -> publication.Keys:
     """Recipients that were outside until their address (by id) *arrived* here; keys of the aliases that have them.
 
     An alias at an extended address takes the mail from the mailbox that had it as its extension.
     """
     keys = publication.Keys()
-    for some in publication.chunks(arrived):
-        theirs = Q(mailbox__isnull=True) | ~Q(mailbox__user__email=F("address"))
-        if (
-            link == "target_alias"
-        ):  # in a relay domain an alias may lead to its own address, which is not here
-            theirs &= ~Q(alias__address=F("address"))
-        rows = list(
-            AliasRecipient.objects.filter(theirs, address__in=some, target_alias__isnull=True).select_related(
-                "alias"
-            )
-        )
-        for row in rows:
-            row.mailbox_id = None
-            setattr(row, f"{link}_id", arrived[row.address])
+    # In a relay domain an alias may lead to its own address, which is not here.
+    copies = Q(alias__address=F("address")) if link == "target_alias" else Q(pk__in=())
+    for some in publication.chunks(arrived, size=_ARRIVALS_IN_A_QUERY):
+        exact = Q(address__in=some) & (Q(mailbox__isnull=True) | ~Q(mailbox__user__email=F("address")))
+        extended = Q(mailbox__isnull=True) & reduce(or_, map(_extended, some))
+        found = AliasRecipient.objects.filter(exact & ~copies | extended, target_alias__isnull=True)
+        rows = []
+        for row in found.select_related("alias"):
+            target = arrived.get(row.address) or arrived.get(without_extension(row.address))
+            if target is not None:
+                row.mailbox_id = None
+                setattr(row, f"{link}_id", target)
+                rows.append(row)
         AliasRecipient.objects.bulk_update(rows, ["mailbox", "target_alias"])
         keys.addresses.update(row.alias.address for row in rows)
     return keys

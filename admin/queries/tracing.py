@@ -127,7 +127,7 @@ def _end(start: Node) -> None:
     said = next(
         (facts[Fact.CHECK, key] for key in _own_keys(start.address) if (Fact.CHECK, key) in facts), ""
     )
-    if said:  # Postfix answers before it looks at anything else
+    if said not in {"", MailCheck.Action.OPEN}:  # Postfix answers before it looks at anything else
         start.onward, start.more = [], 0
         start.end = End.LATER if said == MailCheck.Action.RETRY else End.REFUSED
         return

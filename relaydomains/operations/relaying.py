@@ -11,12 +11,12 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from admin import publication
-from admin.models import AliasRecipient, Domain, DomainAlias
+from admin.models import Alias, AliasRecipient, Domain, DomainAlias
 from admin.models.domain import DomainKind
 from admin.operations.aliases import LocalAddresses
 from admin.operations.authorized_mx import Objection, unauthorized
@@ -370,7 +370,8 @@ def _start_relaying(
 def stop_relaying(actor: Actor, /, domains: Sequence[Domain]) -> list[Domain]:
     """Make ordinary domains of relay domains: mail for what is not here is refused from now on.
 
-    Codes: ``gone``, ``not_relayed``, ``repeated``, ``recipients_there``.
+    Aliases that the actor does not see stand in nobody's way: their recipients lead nowhere, as those under any name
+    that becomes a domain here. Codes: ``gone``, ``not_relayed``, ``repeated``, ``recipients_there``.
     """
     refusals = Refusals()
     locked, relays = _locked(actor, domains)
@@ -378,9 +379,10 @@ def stop_relaying(actor: Actor, /, domains: Sequence[Domain]) -> list[Domain]:
     for position, domain in enumerate(domains):
         if domain.pk in locked and domain.pk not in relays:
             _refuse_not_relayed(refusals, position, domain)
-    unlinked = _recipients_beyond(relays.values())
+    unlinked = _unlinked(relay.domain.name for relay in relays.values())
     local = LocalAddresses.behind([row.address for row in unlinked])
-    _check_nobody_is_left(domains, relays, unlinked, local, refusals)
+    positions = {relays[d.pk].domain.name: p for p, d in enumerate(domains) if d.pk in relays}
+    _refuse_recipients_there(_left_behind(actor, unlinked, local), positions, refusals)
     refusals.raise_if_any()
     _link(unlinked, local)
     for relay in relays.values():
@@ -406,34 +408,52 @@ def _switch(domains: Sequence[Domain], kind: DomainKind) -> None:
     publication.publish(keys, locked=[domain.name for domain in domains])
 
 
-def _recipients_beyond(relays: Iterable[RelayDomain]) -> list[AliasRecipient]:
-    """Recipients under the names of relay domains that stand for nothing here, or for what came here later."""
+def recipients_there(actor: Actor, domain: Domain) -> list[AliasRecipient]:
+    """What keeps *actor* from stopping to relay *domain*: recipients that only the other host has."""
+    unlinked = _unlinked([domain.name])
+    return _left_behind(actor, unlinked, LocalAddresses.behind([row.address for row in unlinked]))
+
+
+def _unlinked(names: Iterable[str]) -> list[AliasRecipient]:
+    """Recipients under *names* that stand for nothing here, or for what came here later."""
     found: list[AliasRecipient] = []
     nobody = AliasRecipient.objects.filter(
         Q(target_alias__isnull=True) | Q(target_alias=F("alias")), mailbox__isnull=True
     )
-    for some in publication.chunks((relay.domain.name for relay in relays), size=_NAMES_IN_A_QUERY):
+    for some in publication.chunks(names, size=_NAMES_IN_A_QUERY):
         under = reduce(or_, (Q(address__endswith=f"@{name}") for name in some))
-        found += nobody.filter(under).select_related("alias").order_by("address", "pk")
+        found += nobody.filter(under).select_related("alias").order_by("address", "alias__address")
     return found
 
 
-def _check_nobody_is_left(
-    domains: Sequence[Domain],
-    relays: Mapping[int, RelayDomain],
-    recipients: Sequence[AliasRecipient],
-    local: LocalAddresses,
-    refusals: Refusals,
+def _left_behind(
+    actor: Actor, unlinked: Sequence[AliasRecipient], local: LocalAddresses
+) -> list[AliasRecipient]:
+    """Those that nobody here would have, of aliases that *actor* sees."""
+    left = [row for row in unlinked if _is_there(row, local)]
+    if actor.is_super or not left:
+        return left
+    seen = Alias.objects.visible_to(actor).filter(pk=OuterRef("alias"))
+    pks: set[int] = set()
+    for some in publication.chunks(row.pk for row in left):
+        pks |= set(AliasRecipient.objects.filter(Exists(seen), pk__in=some).values_list("pk", flat=True))
+    return [row for row in left if row.pk in pks]
+
+
+def _is_there(row: AliasRecipient, local: LocalAddresses) -> bool:
+    """Only the other host has it; an alias of the same address only copies what goes on to there."""
+    holder = local.holder(row.address)
+    return holder not in local.mailboxes and (holder == row.alias.address or holder not in local.aliases)
+
+
+def _refuse_recipients_there(
+    rows: Iterable[AliasRecipient], positions: Mapping[str, int], refusals: Refusals
 ) -> None:
     """Refuse what aliases deliver to as long as it is relayed: nobody would have these addresses."""
-    positions = {relays[d.pk].domain.name: p for p, d in enumerate(domains) if d.pk in relays}
     missing: dict[int, dict[str, None]] = {}
-    for row in recipients:
-        holder = local.holder(row.address)
-        # An alias of the same address only copies what goes on to the other host.
-        if holder not in local.mailboxes and (holder == row.alias.address or holder not in local.aliases):
-            position = positions[split_address(row.address)[1]]
-            missing.setdefault(position, {})[display_address(row.address)] = None
+    for row in rows:
+        position = positions[split_address(row.address)[1]]
+        missing.setdefault(position, {})[display_address(row.address)] = None
     for position, addresses in missing.items():
         named = ", ".join([*list(addresses)[:_SHOWN], *(["…"] if len(addresses) > _SHOWN else [])])
         message = _(

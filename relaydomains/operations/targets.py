@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 # The name servers of mail domains are asked before, and a web server gives up after 30 s.
 _BATCH_S: Final = 10.0
-# Names that mean something inside a network only: RFC 6761, 6762, 7686, 8375, 9476, and ICANN's "internal".
-_SPECIAL: Final = ("alt", "home.arpa", "internal", "invalid", "local", "localhost", "onion", "test")
+# Names that mean something inside a network only: RFC 6761, 6762, 7686, 8375, 9476, ICANN's "internal", and custom.
+_SPECIAL: Final = ("alt", "home.arpa", "internal", "invalid", "local", "localdomain", "localhost", "onion", "test")
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 
@@ -111,11 +111,17 @@ def objections_to(
     if not wanted:
         return {}
     own = _canonical([settings.SITE_HOST, settings.EMAIL_HOST])
-    names = [host for host in wanted | own if _ip_address(host) is None and not _is_special(host)]
-    asked = (resolver or dns.resolver()).addresses(sorted(names), within_s=_BATCH_S) if names else {}
+    # Our own first: those at the end of a batch may come away without an answer.
+    names = [
+        host
+        for host in [*sorted(own), *sorted(wanted - own)]
+        if _ip_address(host) is None and not _is_special(host)
+    ]
+    asked = (resolver or dns.resolver()).addresses(names, within_s=_BATCH_S) if names else {}
     ours = _Ours(
         names=own,
         addresses={_untranslated(address) for name in own for address in _addresses_of(name, asked)},
+        is_complete=all(asked[name].is_complete for name in own if name in asked),
         networks=networks(get_global_parameter("valid_mxs", "admin")),
     )
     return {host: _objection(host, asked, ours) for host in wanted}
@@ -131,10 +137,11 @@ def _canonical(hosts: Iterable[str]) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Ours:
-    """Names and addresses under which mail would come back to this server."""
+    """Names and addresses under which mail would come back to this server; there may be more if not *is_complete*."""
 
     names: Collection[str]
     addresses: Collection[IPAddress]
+    is_complete: bool
     networks: Sequence[IPNetwork]
 
     def are_meant(self, host: str, addresses: Iterable[IPAddress]) -> bool:
@@ -155,7 +162,8 @@ def _objection(host: str, asked: Mapping[str, HostAddresses], ours: _Ours) -> Ob
     addresses = _addresses_of(host, asked)
     if ours.are_meant(host, addresses):
         message = _(
-            "“%(host)s” is this server itself: mail would go round in circles. Enter the host behind it."
+            "“%(host)s” is this server itself: mail would go round in circles. Enter the host behind it, or ask the"
+            " administrator of this server to enter this one."
         )
         code = "target_is_here"
     elif _is_special(host) or not all(map(is_public, addresses)):
@@ -169,13 +177,20 @@ def _objection(host: str, asked: Mapping[str, HostAddresses], ours: _Ours) -> Ob
     elif not addresses:
         message = _("The DNS knows no address of “%(host)s”. Correct the name, or let it get one.")
         code = "target_unknown"
+    elif not ours.is_complete:
+        message = _(
+            "The DNS does not say whether “%(host)s” is this server itself. Try again in a few minutes."
+        )
+        code = "target_unresolved"
     else:
         return None
     return Objection(code, message % {"host": display_domain(host)})
 
 
 def _is_special(host: str) -> bool:
-    return _ip_address(host) is None and ("." not in host or host.endswith(tuple(f".{n}" for n in _SPECIAL)))
+    if _ip_address(host) is not None:
+        return False
+    return "." not in host or any(host == name or host.endswith(f".{name}") for name in _SPECIAL)
 
 
 def is_public(address: IPAddress) -> bool:

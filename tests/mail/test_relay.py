@@ -121,6 +121,27 @@ def test_a_split_domain_keeps_its_own_people_here(each_stack: MailStack, panel: 
     assert reply.code == 550, reply
 
 
+def test_what_is_switched_off_in_a_split_domain_is_not_relayed_on_any_way(
+    stack: MailStack, panel: Panel, target: Sink
+) -> None:
+    other_name = unique_name()
+    domain = new_relay(panel, target, aliases=[other_name])
+    sam, bob = (panel.new_account(f"{name}@{domain}") for name in ("sam", "bob"))
+    info = panel.new_alias(f"info@{domain}", sam)
+    listed = panel.new_alias(f"bob+list@{domain}", sam)
+    panel.change_alias(info, {"enabled": OFF})
+    panel.change_account(bob, {"is_active": OFF})
+    tokens = [new_token() for _asked in range(4)]
+    asked = [info, bob, f"info@{other_name}", f"bob@{other_name}"]
+    codes = [answer_to(stack, each, token).code for each, token in zip(asked, tokens, strict=True)]
+    assert codes[:2] == [550, 550]
+    # An alias of the plain address that is off goes on to work.
+    stack.wait_for_mail(sam, sent(stack, listed))
+    # Through the other name it may come back to the sender, but never reach the other host.
+    target.wait_for(sent(stack, f"anybody@{domain}"))
+    assert [token for token in tokens if target.find(token)] == []
+
+
 def test_a_split_domain_asks_the_other_host_for_strangers_only(
     stack: MailStack, panel: Panel, target: Sink
 ) -> None:

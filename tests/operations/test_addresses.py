@@ -45,9 +45,9 @@ LOOKUPS = {lookup.name: lookup.answer for lookup in POSTFIX}
 def followed(address: str) -> set[tuple[str, str]]:
     """What Postfix does with the recipient, asking one map after the other: the slow, obvious way."""
     keys = [address, without_extension(address)]
-    said = [text for key in keys for text in LOOKUPS["maintain"](key)]
-    if said:
-        return {("later" if said[0] == RETRY_ACTION else "refused", address)}
+    said = next((text for key in keys for text in LOOKUPS["maintain"](key)), "DUNNO")
+    if said != "DUNNO":
+        return {("later" if said == RETRY_ACTION else "refused", address)}
     return {(end_of(each), each) for each in expanded(address, frozenset())}
 
 

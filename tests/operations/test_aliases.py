@@ -32,6 +32,7 @@ from admin.operations import (
 )
 from core.models import Log
 from core.roles import Role
+from relaydomains.operations import RelaySpec, start_relaying
 from tests.cast import Cast
 from tests.operations.evidence import (
     events,
@@ -606,3 +607,46 @@ def test_nobody_diverts_an_extension_of_somebody_above_him(cast: Cast) -> None:
         create_alias(cast.dora, address="boss+bank@dora.example", recipients=("x@out.example",))
     with refused_as("sender_addresses", "above_you"):
         update_account(cast.dora, account_of(cast.sam), sender_addresses=("boss+ceo@dora.example",))
+
+
+# --- recipients with an extension, in a domain that another host knows ------------------------------------------
+
+
+@pytest.fixture
+def split(cast: Cast) -> Cast:
+    """The domain of dora is relayed."""
+    start_relaying(cast.root, [RelaySpec(domain=cast.dora_example, target_host="192.0.2.1")])
+    return cast
+
+
+def recipient_of(address: str) -> AliasRecipient:
+    return AliasRecipient.objects.select_related("mailbox__user", "target_alias").get(alias__address=address)
+
+
+def test_who_arrives_takes_recipients_with_an_extension_too(split: Cast) -> None:
+    root = split.root
+    for number, recipient in enumerate(
+        ("bob+a@dora.example", "bobby+a@dora.example", "bob+a@mallory.example")
+    ):
+        outside = recipient.replace("mallory.example", "out.example")
+        create_alias(root, address=f"team{number}@mallory.example", recipients=(outside,))
+    person(split, "bob@dora.example")
+    linked = recipient_of("team0@mallory.example")
+    assert linked.mailbox is not None
+    assert linked.mailbox.user.email == "bob@dora.example"
+    assert recipient_of("team1@mallory.example").mailbox is None
+    assert recipient_of("team2@mallory.example").mailbox is None
+    create_alias(split.dora, address="bobby@dora.example", recipients=("dora@dora.example",))
+    assert recipient_of("team1@mallory.example").target_alias is not None
+    account = Account.objects.get(email="bob@dora.example")
+    update_account(split.dora, account, is_active=False)
+    assert set(
+        MailRoute.objects.filter(address="team0@mallory.example").values_list("target", flat=True)
+    ) == {"team0@mallory.example"}
+    assert not list(publication.drift())
+
+
+def test_a_circle_through_an_extension_is_refused(split: Cast) -> None:
+    create_alias(split.root, address="team@mallory.example", recipients=("bob+a@dora.example",))
+    with refused((0, "recipients", "loop")):
+        create_alias(split.root, address="bob@dora.example", recipients=("team@mallory.example",))

@@ -463,3 +463,26 @@ def test_a_move_under_way_is_followed_by_a_move_although_the_panel_stopped_handl
 def test_domains_of_others_are_gone(cast: Cast) -> None:
     with refused_as("", "gone"):
         update_domain(cast.rita, cast.dora_example, name="new.example")
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_domain_takes_its_old_name_back_while_its_directories_wait_to_be_moved(
+    cast: Cast, *, keep: bool
+) -> None:
+    set_parameter("handle_mailboxes", value=True)
+    domain = cast.dora_example
+    update_domain(cast.root, domain, name="b.example", keep_old_name=keep)
+    domain.refresh_from_db()
+    update_domain(cast.root, domain, name="dora.example", keep_old_name=keep)
+    domain.refresh_from_db()
+    assert not list(publication.drift())
+    update_domain(cast.root, domain, name="c.example", keep_old_name=keep)
+    delete_domains(cast.root, [domain])
+    assert not list(publication.drift())
+
+
+def test_another_domain_takes_a_name_whose_directories_wait_to_be_moved(cast: Cast) -> None:
+    set_parameter("handle_mailboxes", value=True)
+    update_domain(cast.root, cast.dora_example, name="b.example", keep_old_name=False)
+    update_domain(cast.root, cast.mallory_example, name="dora.example", keep_old_name=False)
+    assert not list(publication.drift())
