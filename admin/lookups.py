@@ -171,11 +171,11 @@ def facts(names: Iterable[str], addresses: Iterable[str]) -> dict[tuple[Fact, st
 
 
 def _checks(keys: Iterable[str]) -> QuerySet[MailCheck, Any]:
-    """What is said to a client about addresses now, as an action: ``says``."""
+    """What is said to a client about *keys* now, as an action: ``says``."""
     closes_later = When(
         action=MailCheck.Action.CLOSED, since__gt=timezone.now(), then=Value(MailCheck.Action.OPEN)
     )
-    told = MailCheck.objects.filter(address__in=set(keys)).exclude(action=MailCheck.Action.VERIFY)
+    told = MailCheck.objects.filter(address__in=set(keys))
     return told.annotate(says=Case(closes_later, default=F("action"), output_field=CharField()))
 
 
@@ -184,8 +184,8 @@ def _own_end(key: str) -> list[str]:
 
 
 def _refusals(key: str) -> list[str]:
-    texts = {"retry": RETRY_ACTION, "closed": CLOSED_ACTION, "open": "DUNNO"}
-    return [texts[check["says"]] for check in _checks([key]).values("says")]  # type: ignore[misc]  # annotated
+    texts = {"retry": RETRY_ACTION, "closed": CLOSED_ACTION}
+    return [texts.get(check["says"], "DUNNO") for check in _checks([key]).values("says")]  # type: ignore[misc]  # annotated
 
 
 def _special_ways(key: str) -> list[str]:
@@ -233,7 +233,7 @@ POSTFIX: tuple[Lookup, ...] = (
         template=(
             f"SELECT CASE WHEN action = 'retry' THEN '{RETRY_ACTION}' "
             f"WHEN action = 'closed' AND ({{begun}}) IS NOT FALSE THEN '{CLOSED_ACTION}' ELSE 'DUNNO' END "
-            "FROM mail_check WHERE address = {key} AND action <> 'verify'"
+            "FROM mail_check WHERE address = {key}"
         ),
         answer=_refusals,
     ),

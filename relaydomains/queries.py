@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
@@ -23,9 +23,9 @@ from core.models import User
 from core.presentation import host_and_port, unicode_domain
 from relaydomains import policies
 from relaydomains.models import RelayDomain, Service
-from relaydomains.operations import recipients_there
 
 if TYPE_CHECKING:
+    from admin.models import AliasRecipient
     from admin.queries.domains import DomainRow
     from core.actor import Actor
 
@@ -242,9 +242,9 @@ class Leading:
     url: str
 
 
-def leading_beyond(actor: Actor, domain: Domain) -> list[Leading]:
-    """Aliases that keep the actor from stopping to relay the domain; the first of them."""
-    rows = sorted(recipients_there(actor, domain), key=lambda row: (row.alias.address, row.address))
+def leading(recipients: Iterable[AliasRecipient]) -> list[Leading]:
+    """Whose recipients these are; the first of them."""
+    rows = sorted(recipients, key=lambda row: (row.alias.address, row.address))
     return [
         Leading(row.alias.address, row.address, reverse("admin:alias_update", args=[row.alias_id]))
         for row in rows[:_LEADING_SHOWN]

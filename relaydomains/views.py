@@ -38,7 +38,7 @@ from relaydomains.operations import (
     stop_relaying,
     update_relay_domain,
 )
-from relaydomains.operations.relaying import DEFAULT_SERVICE
+from relaydomains.operations.relaying import DEFAULT_SERVICE, recipients_there
 
 _REPORT_SALT: Final = "relaydomains.scan"
 _REPORT_AGE_S: Final = 3_600
@@ -138,7 +138,7 @@ def relay_domain_stop(request: AuthedRequest, pk: int) -> HttpResponse:
         except Refusal as refusal:
             refuse(form, refusal)
             if any(reason.code == "recipients_there" for reason in refusal.reasons):
-                leading = queries.leading_beyond(request.actor, domain)
+                leading = queries.leading(recipients_there(request.actor, domain))
         else:
             messages.success(request, _("The mail of %(name)s is not relayed any more.") % _shown(domain))
             return redirect("admin:domain_detail", pk=pk)

@@ -11,12 +11,14 @@ from __future__ import annotations
 import filecmp
 import grp
 import os
+import re
 import secrets
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,7 @@ APPLICATION_ID = 0x4D507562
 _COMPANIONS = ("-wal", "-shm", "-journal")
 _CHUNK = 5_000
 _ABANDONED_AFTER_S = 3_600
+_DRAFT_OCTETS = 8
 
 # One moment of the source for all tables; ends with ROLLBACK.
 _SNAPSHOT = {
@@ -58,20 +61,23 @@ def write_copy(file: str, server: str) -> bool:
     Raises :class:`admin.exports.credentials.ExportError`; then the file is as it was.
     """
     place = Path(file).absolute()
-    draft = place.with_name(f".{place.name}.{secrets.token_hex(8)}")
+    draft = place.with_name(f".{place.name}.{secrets.token_hex(_DRAFT_OCTETS)}")
     try:
         _refuse_foreign(place)
         _remove_abandoned(place)
-        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         try:
-            _fill(draft, TABLES[server])
-            _hand_over(draft, server)
+            check = partial(_refuse_exchanged, draft, descriptor)
+            _fill(draft, TABLES[server], check)
+            _hand_over(descriptor, server)
+            check()
             if _is_same(draft, place):
                 return False
             draft.replace(place)
             _sync(place.parent)
             return True
         finally:
+            os.close(descriptor)
             draft.unlink(missing_ok=True)
     except OSError as error:
         message = _("%(file)s was not written: %(reason)s.")
@@ -120,18 +126,31 @@ def _is_same(draft: Path, place: Path) -> bool:
 
 
 def _remove_abandoned(place: Path) -> None:
-    """Drafts of runs that were killed."""
+    """Drafts of runs that were killed, and nothing else that may lie there: editors name their files alike."""
+    names = re.compile(rf"\.{re.escape(place.name)}\.[0-9a-f]{{{2 * _DRAFT_OCTETS}}}(-journal)?")
     for draft in place.parent.iterdir():
-        if draft.name.startswith(f".{place.name}.") and stat.S_ISREG(draft.lstat().st_mode):
+        if names.fullmatch(draft.name):
             with suppress(FileNotFoundError):
-                if draft.lstat().st_mtime < time.time() - _ABANDONED_AFTER_S:
+                status = draft.lstat()
+                if stat.S_ISREG(status.st_mode) and status.st_mtime < time.time() - _ABANDONED_AFTER_S:
                     draft.unlink()
 
 
 # --- making one ------------------------------------------------------------------------------------------------
 
 
-def _fill(draft: Path, models: tuple[type[Model], ...]) -> None:
+def _refuse_exchanged(draft: Path, descriptor: int) -> None:
+    """The name still means the file that was made: who may write in the directory could lead us to another."""
+    there, made = draft.lstat(), os.fstat(descriptor)
+    if (there.st_dev, there.st_ino) != (made.st_dev, made.st_ino):
+        message = _(
+            "Somebody exchanged a file in %(directory)s. Choose a directory where nobody else writes."
+        )
+        raise ExportError(message % {"directory": draft.parent})
+
+
+def _fill(draft: Path, models: tuple[type[Model], ...], check: Callable[[], None]) -> None:
+    """*check* is called once the file is open, before anything is written into it."""
     handler = ConnectionHandler(
         {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(draft), "OPTIONS": {"timeout": 1}}}
     )
@@ -141,6 +160,7 @@ def _fill(draft: Path, models: tuple[type[Model], ...]) -> None:
             for model in models:
                 editor.create_model(model)
         target.ensure_connection()
+        check()
         file: sqlite3.Connection = target.connection
         # Nobody can see the file, and it is thrown away when this fails.
         file.execute("PRAGMA journal_mode = OFF")
@@ -203,14 +223,13 @@ def _rows(model: type[Model], columns: list[str]) -> Iterator[list[list[Any]]]:
         wanted = found.filter(**{f"{key}__gt": last})
 
 
-def _hand_over(draft: Path, server: str) -> None:
+def _hand_over(descriptor: int, server: str) -> None:
     """Readable for the server, and on the disk."""
-    with draft.open("rb") as file:
-        if os.geteuid() == 0:
-            with suppress(KeyError):
-                os.fchown(file.fileno(), 0, grp.getgrnam(server).gr_gid)
-        os.fchmod(file.fileno(), MODE)
-        os.fsync(file.fileno())
+    if os.geteuid() == 0:
+        with suppress(KeyError):
+            os.fchown(descriptor, 0, grp.getgrnam(server).gr_gid)
+    os.fchmod(descriptor, MODE)
+    os.fsync(descriptor)
 
 
 def _sync(directory: Path) -> None:

@@ -430,7 +430,7 @@ def _left_behind(
     actor: Actor, unlinked: Sequence[AliasRecipient], local: LocalAddresses
 ) -> list[AliasRecipient]:
     """Those that nobody here would have, of aliases that *actor* sees."""
-    left = [row for row in unlinked if _is_there(row, local)]
+    left = [row for row in unlinked if _is_only_there(row, local)]
     if actor.is_super or not left:
         return left
     seen = Alias.objects.visible_to(actor).filter(pk=OuterRef("alias"))
@@ -440,8 +440,8 @@ def _left_behind(
     return [row for row in left if row.pk in pks]
 
 
-def _is_there(row: AliasRecipient, local: LocalAddresses) -> bool:
-    """Only the other host has it; an alias of the same address only copies what goes on to there."""
+def _is_only_there(row: AliasRecipient, local: LocalAddresses) -> bool:
+    """Nobody here takes its mail. An alias of the same address only copies what goes on to the other host."""
     holder = local.holder(row.address)
     return holder not in local.mailboxes and (holder == row.alias.address or holder not in local.aliases)
 

@@ -31,7 +31,17 @@ if TYPE_CHECKING:
 # The name servers of mail domains are asked before, and a web server gives up after 30 s.
 _BATCH_S: Final = 10.0
 # Names that mean something inside a network only: RFC 6761, 6762, 7686, 8375, 9476, ICANN's "internal", and custom.
-_SPECIAL: Final = ("alt", "home.arpa", "internal", "invalid", "local", "localdomain", "localhost", "onion", "test")
+_SPECIAL: Final = (
+    "alt",
+    "home.arpa",
+    "internal",
+    "invalid",
+    "local",
+    "localdomain",
+    "localhost",
+    "onion",
+    "test",
+)
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 

@@ -14,7 +14,7 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 
-from admin.models import Domain
+from admin.models import Alias, Domain
 from admin.operations import (
     Appointment,
     MailboxSpec,
@@ -22,6 +22,7 @@ from admin.operations import (
     create_account,
     create_alias,
     create_domain,
+    update_alias,
     update_domain,
 )
 from core.actor import Actor
@@ -352,6 +353,26 @@ def test_what_stands_in_the_way_of_stopping_is_linked(
     seen = browser_of(cast.rita).post(url, {"confirmation": "old.example"}).content.decode()
     assert (edits[alias] in seen, edits[mine] in seen) == (False, True)
     assert RelayDomain.objects.exists()
+    assert "team@" not in seen
+
+
+def test_the_list_of_what_stands_in_the_way_is_what_stands_in_the_way(
+    cast: Cast, browser_of: Browsers, root: Client, relay: RelayDomain
+) -> None:
+    recipients = ("boss@old.example", "here+x@old.example")
+    create_alias(cast.root, address="team@dora.example", recipients=recipients)
+    create_alias(cast.root, address="here@old.example", recipients=("a@else.example",))
+    create_alias(cast.root, address="copy@old.example", recipients=("copy@old.example", "a@else.example"))
+    url, confirmed = _url("relay_domain_stop", relay.pk), {"confirmation": "old.example"}
+    shown = [(each.alias, each.recipient) for each in root.post(url, confirmed).context["leading"]]
+    assert shown == [("copy@old.example", "copy@old.example"), ("team@dora.example", "boss@old.example")]
+    add_administrators(cast.root, [Appointment(relay.domain, "rita")])
+    rita = browser_of(cast.rita)
+    shown = [(each.alias, each.recipient) for each in rita.post(url, confirmed).context["leading"]]
+    assert shown == [("copy@old.example", "copy@old.example")]
+    update_alias(cast.root, Alias.objects.get(address="copy@old.example"), recipients=("a@else.example",))
+    assert rita.post(url, confirmed).status_code == 302
+    assert not RelayDomain.objects.exists()
 
 
 # --- the list of domains ---------------------------------------------------------------------------------------
@@ -373,7 +394,27 @@ def test_domains_are_filtered_by_type_and_service(cast: Cast, root: Client) -> N
     assert _names(root, service="relay", q="one") == ["one.example"]
     assert _names(root, service="relay", type="domain") == []
     assert _names(root, type="relaydomain", status="enabled") == ["one.example", "three.example"]
-    assert len(_names(root, type="nonsense", service="nonsense")) == 6
+    assert len(_names(root, type="nonsense")) == 6
+
+
+def test_a_service_that_nothing_uses_any_more_matches_nothing_and_can_be_taken_off(
+    cast: Cast, browser_of: Browsers, root: Client
+) -> None:
+    _several(cast)
+    update_relay_domain(cast.root, Domain.objects.get(name="two.example"), service="relay")
+    stop_relaying(cast.root, [Domain.objects.get(name="one.example")])
+    browsers = {"root": root, "rita": browser_of(cast.rita), "mallory": browser_of(cast.mallory)}
+    for person, browser in browsers.items():
+        for service in ("smtp", "gone", "No Service", "x" * 300):
+            answer = browser.get(LIST, {"service": service, "sort": "-quota"})
+            assert answer.context["rows"] == [], (person, service)
+            (chip,) = [each for each in answer.context["filters"] if each.name == "service"]
+            assert chip.value == chip.value_label == service[:254]
+            assert 'href="?sort=-quota"' in answer.content.decode(), "the way to take it off"
+            asked = {"verb": "disable", "all": "1", "filter": f"service={service}"}
+            answer = browser.post(reverse("admin:domain_bulk"), asked)
+            assert "preview" not in (answer.context or {}), (person, service)
+    assert len(_names(root, service=" ")) == 6
 
 
 def test_services_are_a_filter_once_there_is_a_relay_domain_to_see(

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -265,13 +266,47 @@ def out_of_space(*_values: object) -> None:
 
 @pytest.mark.usefixtures("cast")
 def test_what_a_killed_run_left_goes_with_the_next_one(file: Path) -> None:
-    old, young = file.with_name(f".{file.name}.00"), file.with_name(f".{file.name}.01")
-    for draft in (old, young):
-        draft.write_bytes(b"half")
-    age(old)
-    os.utime(old, (time.time() - 7_200,) * 2)
+    old, young = f".{file.name}.{'0' * 16}", f".{file.name}.{'1' * 16}"
+    foreign = {
+        f".{file.name}.swp",
+        f".{file.name}.{'0' * 15}",
+        f".{file.name}.{'0' * 17}",
+        f".{file.name}.{'0' * 16}.bak",
+        f".{file.name.replace('.', '-')}.{'0' * 16}",
+    }
+    for name in (old, f"{old}-journal", young, *foreign):
+        file.with_name(name).write_bytes(b"half")
+        if name != young:
+            os.utime(file.with_name(name), (time.time() - 7_200,) * 2)
     publish(file)
-    assert others(file) == {young.name}  # another run may be writing it
+    assert others(file) == {young, *foreign}  # another run may be writing the young one
+
+
+@pytest.mark.usefixtures("cast")
+@pytest.mark.parametrize("is_filled", [False, True])
+def test_a_draft_that_somebody_exchanged_leads_nowhere(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_filled: bool
+) -> None:
+    victim, fill = tmp_path / "victim.sqlite3", published_copy._fill
+    with closing(sqlite3.connect(victim)) as database:
+        database.execute("CREATE TABLE secret (word TEXT)")
+    victim.chmod(0o600)
+    before = victim.read_bytes(), victim.stat().st_mode, victim.stat().st_gid
+
+    def exchanged(draft: Path, *rest: Any) -> None:
+        if is_filled:
+            fill(draft, *rest)
+        draft.unlink()
+        draft.symlink_to(victim)
+        if not is_filled:
+            fill(draft, *rest)
+
+    monkeypatch.setattr(published_copy, "_fill", exchanged)
+    with refused(file, "Somebody exchanged a file"):
+        publish(file)
+    assert (victim.read_bytes(), victim.stat().st_mode, victim.stat().st_gid) == before
+    assert not file.is_symlink()
+    assert others(file) == set()
 
 
 @pytest.mark.usefixtures("cast")

@@ -44,7 +44,9 @@ from admin.operations.accounts import MailboxSpec
 from core.actor import Actor
 from core.models import Log
 from core.refusals import Refusal
+from core.roles import Role
 from limits.models import Allowance
+from parameters import tools
 from relaydomains.lookups import POSTFIX
 from relaydomains.models import RelayDomain, Service
 from relaydomains.operations import (
@@ -56,6 +58,7 @@ from relaydomains.operations import (
     relaying,
     start_relaying,
     stop_relaying,
+    targets,
     update_relay_domain,
     update_relay_domains,
 )
@@ -499,6 +502,8 @@ def test_an_address_that_everybody_reaches_is_for_resellers_too(cast: Cast, addr
         ("mail.local", "target_private"),
         ("mail.corp.internal", "target_private"),
         ("mail.home.arpa", "target_private"),
+        ("home.arpa", "target_private"),
+        ("mail.localdomain", "target_private"),
         ("abc.onion", "target_private"),
         ("a.test", "target_private"),
         ("inner.out.example", "target_private"),
@@ -561,6 +566,55 @@ def test_an_answer_that_is_not_complete_is_no_permission(cast: Cast) -> None:
     )
     codes = {name: objection and objection.code for name, objection in found.items()}
     assert codes == {"half.example": "target_unresolved", "bad.example": "target_private"}
+
+
+@pytest.mark.parametrize("own", ["SITE_HOST", "EMAIL_HOST"])
+def test_as_long_as_our_own_addresses_are_not_known_nothing_is_known_not_to_be_us(
+    cast: Cast, own: str
+) -> None:
+    hosts = {
+        "mx.out.example": HostAddresses((ip_address(PUBLIC),)),
+        "inner.out.example": HostAddresses((ip_address("10.0.0.1"),)),
+        "us.out.example": HostAddresses((ip_address("8.8.4.4"),)),
+        "panel.example": HostAddresses((ip_address("8.8.4.4"),), is_complete=False),
+    }
+    expected = {
+        "mx.out.example": "target_unresolved",
+        PUBLIC_6: "target_unresolved",
+        "inner.out.example": "target_private",
+        "us.out.example": "target_is_here",
+        "8.8.4.4": "target_is_here",
+        "panel.example": "target_is_here",
+        "nobody.out.example": "target_unknown",
+    }
+    with override_settings(**{"SITE_HOST": "localhost", "EMAIL_HOST": "localhost", own: "panel.example"}):
+        found = objections_to(cast.rita, expected, resolver=FakeResolver(hosts=hosts))
+        assert {host: objection and objection.code for host, objection in found.items()} == expected
+        unresolved = found["mx.out.example"]
+        assert unresolved is not None
+        assert "this server itself" in unresolved.message
+        for_root = objections_to(cast.root, expected, resolver=FakeResolver(hosts=hosts))
+    assert set(for_root.values()) == {None}
+
+
+def test_a_batch_of_slow_names_does_not_keep_us_from_knowing_our_own(
+    cast: Cast, world: DnsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = {f"a{n}.slow.example": Fault.SILENCE for n in range(25)}
+    for name, fault in slow.items():
+        world.zone[name] = fault
+    resolver = DnsResolver([world.endpoint], name_s=0.3)
+    monkeypatch.setattr(targets, "_BATCH_S", 0.5)
+    found = objections_to(cast.rita, [*slow, PUBLIC], resolver=resolver)
+    assert found.pop(PUBLIC) is None
+    assert {objection and objection.code for objection in found.values()} == {"target_unresolved"}
+    assert {name for name, _kind in world.asked[:2]} == {"panel.example"}
+
+
+def test_who_may_not_lead_mail_to_this_server_is_told_who_may(cast: Cast, world: DnsServer) -> None:  # noqa: ARG001  the outside world
+    with refused_as("target_host", "target_is_here") as caught:
+        create_relay_domains(cast.rita, [spec(target_host="panel.example")])
+    assert "administrator of this server" in sentences(caught)[0]
 
 
 def test_each_host_is_asked_for_once_in_its_canonical_form_and_wrong_ones_not_at_all(cast: Cast) -> None:
@@ -705,6 +759,7 @@ def test_a_domain_that_begins_to_relay_keeps_what_is_in_it(cast: Cast) -> None:
     assert transports() == {
         ("dora.example", "relay", "relay", "mx.out.example", "26"),
         ("dora@dora.example", "local", "", "", "0"),
+        ("list@dora.example", "local", "", "", "0"),
         ("sam@dora.example", "local", "", "", "0"),
     }
     assert MailUser.objects.filter(address="sam@dora.example").exists()
@@ -812,6 +867,38 @@ def test_an_alias_that_copies_mail_on_its_way_to_its_own_address_holds_a_domain_
     stop_relaying(cast.root, [cast.dora_example])
 
 
+def test_aliases_that_the_actor_does_not_see_hold_no_domain_at_relaying_and_are_not_told_of(
+    cast: Cast,
+) -> None:
+    relayed(cast.rita, cast.reseller_example)
+    create_alias(cast.mallory, address="evil@mallory.example", recipients=("ghost@reseller.example",))
+    mine = create_alias(cast.rita, address="mine@reseller.example", recipients=("far@reseller.example",))
+    with refused_as("", "recipients_there") as caught:
+        stop_relaying(cast.rita, [cast.reseller_example])
+    assert "far@reseller.example" in sentences(caught)[0]
+    assert "ghost" not in sentences(caught)[0]
+    with refused_as("", "recipients_there") as caught:
+        stop_relaying(cast.root, [cast.reseller_example])
+    assert "ghost@reseller.example" in sentences(caught)[0], "super administrators see all aliases"
+    update_alias(cast.rita, mine, recipients=("rita@out.example",))
+    stop_relaying(cast.rita, [cast.reseller_example])
+    dangling = AliasRecipient.objects.get(address="ghost@reseller.example")
+    assert (dangling.mailbox_id, dangling.target_alias_id) == (None, None)
+    ghost = new_mailbox(cast.rita, "ghost@reseller.example")
+    dangling.refresh_from_db()
+    assert dangling.mailbox_id == ghost.mailbox.pk
+
+
+def test_recipients_of_aliases_that_the_actor_does_not_see_mean_what_came_here_since(cast: Cast) -> None:
+    relayed(cast.rita, cast.reseller_example)
+    create_alias(cast.mallory, address="friend@mallory.example", recipients=("all+x@reseller.example",))
+    create_alias(cast.rita, address="all@reseller.example", recipients=("rita@out.example",))
+    stop_relaying(cast.rita, [cast.reseller_example])
+    link = AliasRecipient.objects.get(alias__address="friend@mallory.example")
+    assert link.target_alias is not None
+    assert link.target_alias.address == "all@reseller.example"
+
+
 def test_recipients_mean_what_came_here_since(cast: Cast) -> None:
     relayed(cast.root, cast.dora_example)
     create_alias(
@@ -909,8 +996,16 @@ class RelayLife(Life):
 
     succeeded: Counter[str] = Counter()
 
+    def __init__(self) -> None:
+        super().__init__()
+        tools.forget()  # parameters of the life before
+        # Recipients of aliases that whoever stopped the relaying did not see.
+        self.left: set[int] = set()
+
     @initialize(pick=picks)
-    def begin_with_a_relay_domain(self, pick: int) -> None:
+    def begin_with_a_relay_domain_and_one_that_was(self, pick: int) -> None:
+        self.start("root", pick, of=0)
+        self.stop("root", 0)
         self.start("root", pick, of=0)
 
     @rule(actor=actors, pick=picks, of=picks)
@@ -935,7 +1030,29 @@ class RelayLife(Life):
     @rule(actor=actors, pick=picks)
     def stop(self, actor: str, pick: int) -> None:
         if relay := self.some(RelayDomain.objects.select_related("domain"), pick):
+            before = self.succeeded["stop_relaying"]
             self.attempt(actor, stop_relaying, [relay.domain])
+            if self.succeeded["stop_relaying"] > before:
+                self.remember_who_was_left(actor, relay.domain)
+
+    @rule(pick=picks)
+    def stop_as_somebody_who_looks_after_it(self, pick: int) -> None:
+        """Else it is mostly root who stops, and sees everything."""
+        if relay := self.some(RelayDomain.objects.select_related("domain"), pick):
+            people = Account.objects.filter(role__in=[Role.SUPER_ADMIN, Role.RESELLER])
+            owner = people.filter(owned_domains=relay.domain).first()
+            self.stop(owner.username if owner else "root", pick)
+
+    def remember_who_was_left(self, actor: str, domain: Domain) -> None:
+        """Only aliases in domains that the actor neither owns nor administers may lead to nobody now."""
+        person = Account.objects.filter(username__startswith=actor).order_by("pk")[0]
+        left = [row for row in nobodys() if row.address.endswith(f"@{domain.name}")]
+        for row in left:
+            of = row.alias.domain
+            assert person.role != Role.SUPER_ADMIN, row.address
+            assert of.owner_id != person.pk, row.address
+            assert not of.administrators.filter(pk=person.pk).exists(), row.address
+        self.left |= {row.pk for row in left}
 
     @invariant()
     def only_relay_domains_have_a_relay(self) -> None:
@@ -943,12 +1060,16 @@ class RelayLife(Life):
         assert relays == set(Domain.objects.filter(type="relaydomain").values_list("pk", flat=True))
 
     @invariant()
-    def every_recipient_in_an_ordinary_domain_is_somebody(self) -> None:
-        nobody = AliasRecipient.objects.filter(
-            Q(target_alias__isnull=True) | Q(target_alias=F("alias")), mailbox__isnull=True
-        )
+    def every_recipient_in_an_ordinary_domain_is_somebody_unless_it_was_left(self) -> None:
         ordinary = set(Domain.objects.filter(type="domain").values_list("name", flat=True))
-        assert [row.address for row in nobody if row.address.rpartition("@")[2] in ordinary] == []
+        found = [row for row in nobodys() if row.address.rpartition("@")[2] in ordinary]
+        assert [row.address for row in found if row.pk not in self.left] == []
+
+
+def nobodys() -> list[AliasRecipient]:
+    """Recipients that are nobody here, as far as the rows say."""
+    links = Q(target_alias__isnull=True) | Q(target_alias=F("alias"))
+    return list(AliasRecipient.objects.filter(links, mailbox__isnull=True).select_related("alias__domain"))
 
 
 @pytest.mark.usefixtures("cast")
