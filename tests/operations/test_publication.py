@@ -76,6 +76,7 @@ from core.actor import Actor, Credential
 from core.models import User
 from core.refusals import Refusal
 from core.roles import Role
+from parameters import tools
 from tests.cast import PASSWORD, Cast
 from tests.operations.evidence import forbidden, statements
 from tests.operations.people import set_parameter
@@ -440,6 +441,7 @@ class Life(RuleBasedStateMachine):
     def teardown(self) -> None:
         transaction.set_rollback(True)
         self.example.__exit__(None, None, None)
+        tools.forget()  # what the example has set
 
     def actor(self, name: str) -> Actor | None:
         """The person as of now: a request loads him anew."""

@@ -46,7 +46,6 @@ from core.models import Log
 from core.refusals import Refusal
 from core.roles import Role
 from limits.models import Allowance
-from parameters import tools
 from relaydomains.lookups import POSTFIX
 from relaydomains.models import RelayDomain, Service
 from relaydomains.operations import (
@@ -998,7 +997,6 @@ class RelayLife(Life):
 
     def __init__(self) -> None:
         super().__init__()
-        tools.forget()  # parameters of the life before
         # Recipients of aliases that whoever stopped the relaying did not see.
         self.left: set[int] = set()
 
