@@ -188,6 +188,11 @@ def _refusals(key: str) -> list[str]:
     return [texts.get(check["says"], "DUNNO") for check in _checks([key]).values("says")]  # type: ignore[misc]  # annotated
 
 
+def next_hop(service: str, host: str, port: int) -> str:
+    """Of a relay, as Postfix spells it. It takes an IPv6 address between the brackets as it is."""
+    return f"{service}:[{host}]:{port}"
+
+
 def _special_ways(key: str) -> list[str]:
     texts = {"retry": RETRY_TRANSPORT, "local": LOCAL_TRANSPORT}
     kinds = MailTransport.objects.filter(address=key, kind__in=texts).values_list("kind", flat=True)

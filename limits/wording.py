@@ -31,14 +31,7 @@ def taken_words(usage: Usage, asked: int, above: str) -> str:
             "%(kind)s: %(taken)s of %(maximum)s are taken; %(asked)s more are asked for, %(left)s would fit. "
             "%(above)s can raise this limit."
         )
-    return words % {
-        "kind": usage.kind.label,
-        "taken": amount_text(usage.kind, usage.taken),
-        "maximum": amount_text(usage.kind, usage.maximum or 0),
-        "asked": amount_text(usage.kind, asked),
-        "left": amount_text(usage.kind, usage.left or 0),
-        "above": above,
-    }
+    return words % (_figures(usage, asked) | {"above": above})
 
 
 def full_words(usage: Usage, name: str, asked: int) -> str:
@@ -52,9 +45,12 @@ def full_words(usage: Usage, name: str, asked: int) -> str:
             "%(kind)s in “%(name)s”: %(taken)s of %(maximum)s are taken; %(asked)s more are asked for, "
             "%(left)s would fit. Whoever manages the domain can raise this limit."
         )
-    return words % {
+    return words % (_figures(usage, asked) | {"name": name})
+
+
+def _figures(usage: Usage, asked: int) -> dict[str, object]:
+    return {
         "kind": usage.kind.label,
-        "name": name,
         "taken": amount_text(usage.kind, usage.taken),
         "maximum": amount_text(usage.kind, usage.maximum or 0),
         "asked": amount_text(usage.kind, asked),

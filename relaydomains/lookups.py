@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from admin.lookups import VERIFY_ACTION, Lookup
+from admin.lookups import VERIFY_ACTION, Lookup, next_hop
 from admin.models import MailCheck, MailDomain, MailTransport
 
 
@@ -12,9 +12,8 @@ def _names(key: str) -> list[str]:
 
 
 def _next_hops(key: str) -> list[str]:
-    # Postfix takes an IPv6 address between the brackets as it is.
     relays = MailTransport.objects.filter(address=key, kind=MailTransport.Kind.RELAY)
-    return [f"{relay.service}:[{relay.host}]:{relay.port}" for relay in relays]
+    return [next_hop(relay.service, relay.host, relay.port) for relay in relays]
 
 
 def _verifications(key: str) -> list[str]:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from admin.domain_features import Action, Card, Feature, Link, Narrowing, Tag
+from admin.lookups import next_hop
 from admin.models import Alias, Domain, DomainAlias, Mailbox
 from admin.models.domain import DomainKind
 from admin.queries.listing import chip
@@ -102,7 +103,7 @@ def _cards(actor: Actor, row: DomainRow) -> list[Card]:
     catch_all = _has_catch_all(row.name)
     facts = RelayFacts(
         target=host_and_port(host, port),
-        next_hop=f"{service}:[{host}]:{port}",
+        next_hop=next_hop(service, host, port),
         service=service,
         verifies=row.further[_VERIFIES],
         here="" if catch_all else _delivered_here(row.mailbox_count, host_and_port(host, port)),

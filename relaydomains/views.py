@@ -127,7 +127,7 @@ def relay_domain_start(request: AuthedRequest, pk: int) -> HttpResponse:
 def relay_domain_stop(request: AuthedRequest, pk: int) -> HttpResponse:
     """Say what comes of the mail, and stop relaying it when the name was typed."""
     domain = _visible(request, pk)
-    relay = RelayDomain.objects.filter(pk=pk).select_related("domain").first()
+    relay = _relay(request, pk)
     if relay is None:
         return _not_relayed(request, domain)
     form = DeletionForm(posted(request), name=domain.name)
@@ -206,10 +206,16 @@ def _visible(request: AuthedRequest, pk: int) -> Domain:
     return get_object_or_404(Domain.objects.visible_to(request.actor), pk=pk)
 
 
+def _relay(request: AuthedRequest, pk: int) -> RelayDomain | None:
+    """Of a domain, None when it is not relayed (any more)."""
+    visible = RelayDomain.objects.visible_to(request.actor)
+    return visible.filter(pk=pk).select_related("domain", "service").first()
+
+
 def _update_form(request: AuthedRequest, pk: int) -> RelayDomainUpdateForm | None:
     """None when the domain is not relayed (any more)."""
     what = edited("relaydomain", pk)  # before the values: what happens in between is refused by the operation
-    relay = RelayDomain.objects.filter(pk=pk).select_related("service").first()
+    relay = _relay(request, pk)
     if relay is None:
         return None
     return RelayDomainUpdateForm(

@@ -11,8 +11,6 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-import pytest
-
 from relaydomains.operations import create_relay_domain
 from tests.cast import PASSWORD
 from tests.mail.conftest import mail_stack
@@ -186,8 +184,6 @@ def test_filter_rules_hold(each_stack: MailStack, panel: Panel) -> None:
 
 
 def test_filter_rules_are_sent_by_managesieve(each_stack: MailStack, panel: Panel) -> None:
-    if not each_stack.dovecot.has_managesieve:
-        pytest.skip(f"no managesieve in {each_stack.dovecot.root}; remove the directory to install it anew")
     sam = panel.new_account(f"sam@{panel.new_domain()}")
     script = b'require "fileinto"; fileinto "Junk";'
     answers = managesieve(

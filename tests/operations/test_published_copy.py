@@ -243,7 +243,6 @@ def test_what_sqlite_would_take_for_a_part_of_the_copy_is_refused(file: Path, en
 
 
 @pytest.mark.usefixtures("cast")
-@pytest.mark.skipif("os.geteuid() == 0 and not os.path.exists('/proc/self')", reason="needs /proc")
 def test_a_directory_that_cannot_be_written_is_named() -> None:
     with pytest.raises(CommandError, match="/proc/copy was not written"):
         call_command("modo", "publish", "--to", "/proc/copy")

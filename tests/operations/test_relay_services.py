@@ -27,6 +27,7 @@ from tests.operations.evidence import (
 )
 from tests.operations.people import set_parameter
 from tests.operations.test_races import DONE, race
+from tests.servers.packages import require_servers
 
 MASTER_CF = """\
 # service type  private unpriv  chroot  wakeup  maxproc command + args
@@ -68,9 +69,8 @@ def test_the_smtp_clients_of_a_usual_file_are_found(master_cf: Path) -> None:
 
 
 def test_the_file_of_this_distribution_is_understood() -> None:
+    require_servers("postfix")
     path = Path("/usr/share/postfix/master.cf.dist")
-    if not path.exists():
-        pytest.skip("Postfix is not installed")
     assert {"smtp", "relay"} <= set(smtp_clients(str(path)))
 
 

@@ -88,9 +88,6 @@ LAST_WORD = {
     "2.4": "auth_allow_cleartext = yes\nquota_storage_grace = 0\n",
 }
 SIEVE_PORT = "service managesieve-login {{\n  inet_listener sieve {{\n    port = {sieve_port}\n  }}\n}}\n"
-# Where the package is missing, which a chroot of an earlier version of the tests may lack.
-WITHOUT_SIEVE = "protocols {\n  sieve = no\n}\n"
-SIEVE_PROGRAM = "usr/lib/dovecot/managesieve"
 
 
 @dataclass(frozen=True)
@@ -121,10 +118,6 @@ class DovecotPlan:
     def log(self) -> Path:
         return self.directory / "dovecot.log"
 
-    @property
-    def has_managesieve(self) -> bool:
-        return (self.root / SIEVE_PROGRAM).exists()
-
 
 def dovecot_conf(plan: DovecotPlan) -> str:
     places = COMMON.format(
@@ -138,7 +131,7 @@ def dovecot_conf(plan: DovecotPlan) -> str:
         auth_socket=plan.auth_socket,
         quota_socket=plan.quota_socket,
     )
-    sieve = SIEVE_PORT.format(sieve_port=plan.sieve_port) if plan.has_managesieve else WITHOUT_SIEVE
+    sieve = SIEVE_PORT.format(sieve_port=plan.sieve_port)
     generated = f"!include {plan.generated / 'dovecot.conf'}\n"
     return "".join((HEAD[plan.version], generated, places, sieve, LAST_WORD[plan.version], plan.extra))
 
