@@ -194,8 +194,7 @@ class _Sources:
         # Sets: Django looks into each item of a list for expressions.
         self.addresses = frozenset(addresses)
         self.held = self.addresses - gone
-        # A key without "@" is one itself: a row that no domain leads to any more.
-        self.names = frozenset(key.removeprefix("@") for key in self.addresses if key.rfind("@") < 1)
+        self.names = _names_of(self.held)
 
     @cached_property
     def mailboxes(self) -> dict[str, _Box]:
@@ -468,9 +467,10 @@ def _by_table(
         yield _NAMES, _NAMES.difference(some, some)
     for some in chunks(sorted(keys.addresses)):
         sources = _Sources(some, gone)
+        # Addresses that are still being moved go on answering so, whoever held them or comes to hold them.
+        everything = sources.addresses | _names_of(sources.addresses)
         for table in _ADDRESSES:
-            # Addresses that are still being moved go on answering so, whoever held them or comes to hold them.
-            stored = sources.held - unread if table in _OF_HOLDERS else sources.addresses | sources.names
+            stored = sources.held - unread if table in _OF_HOLDERS else everything
             yield table, table.difference(stored, sources)
 
 
@@ -550,6 +550,11 @@ def rebuild() -> int:
 
 def _domains_of(keys: Keys) -> set[str]:
     return keys.names | {address.rpartition("@")[2] for address in keys.addresses}
+
+
+def _names_of(keys: Iterable[str]) -> frozenset[str]:
+    """Names behind the keys ``@name``. A key without "@" is one itself: a row that no domain leads to any more."""
+    return frozenset(key.removeprefix("@") for key in keys if key.rfind("@") < 1)
 
 
 def _content(row: Model) -> tuple[object, ...]:
