@@ -240,14 +240,14 @@ class Site:
 
 
 def make_rival(table: str, key: str) -> None:
-    """A table with a unique text key, as many rows and as wide; a key that occurs twice is told apart by "#2"."""
+    """A table with a unique text key, the same keys, and rows as wide."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             CREATE TABLE rival_{table} (name text COLLATE "C" PRIMARY KEY, value text NOT NULL);
             INSERT INTO rival_{table} (name, value)
-                SELECT {key} || CASE WHEN nth > 1 THEN '#' || nth ELSE '' END, left(repeat(md5({key}), 12), width)
-                FROM (SELECT {key}, row_number() OVER (PARTITION BY {key}) AS nth FROM {table}) numbered,
+                SELECT {key}, left(repeat(md5({key}), 12), width)
+                FROM {table},
                     (SELECT greatest(8, avg(pg_column_size(t.*) - 24 - pg_column_size({key}))::int) AS width
                         FROM {table} t) size
                 ORDER BY md5({key});
