@@ -256,13 +256,14 @@ class _Sources:
         for address in self.mailboxes.keys() | self.aliases.keys():
             alias = self.aliases.get(address)
             closed = address in self.mailboxes and address not in self.open_mailboxes
-            ends = closed or alias is None or not self.works(alias)
-            ways[address] = [] if alias is None or ends else self.recipients[alias.pk]
+            ways[address] = (
+                [] if alias is None or closed or self.is_over(alias) else self.recipients[alias.pk]
+            )
         return ways
 
-    def works(self, alias: Alias) -> bool:
-        """The alias is switched on and has not expired."""
-        return alias.enabled and (alias.expire_at is None or alias.expire_at > self.now)
+    def is_over(self, alias: Alias) -> bool:
+        """The alias is switched off, or has expired."""
+        return not alias.enabled or (alias.expire_at is not None and alias.expire_at <= self.now)
 
     @cached_property
     def recipients(self) -> dict[int, list[_Recipient]]:
@@ -356,19 +357,14 @@ def documented_home(domain_name: str, local_part: str) -> str:
 
 
 def _derive_senders(sources: _Sources) -> Iterator[MailSender]:
-    own = {address: {address} for address in sources.open_mailboxes}
-    alias = {
-        address: {recipient.login for recipient in sources.recipients[alias.pk]} - {"", address}
-        for address, alias in sources.aliases.items()
-        if sources.works(alias)
-    }
     extra: dict[str, set[str]] = defaultdict(set)
     for address, login in sources.extra_senders:
         extra[address].add(login)
-    for address in own.keys() | alias.keys() | extra.keys():
-        by_alias, given = alias.get(address, set()), extra.get(address, set())
-        logins = own.get(address, set()) | by_alias | given
-        if logins:
+    for address in sources.ways.keys() | extra.keys():
+        own = {address} & sources.open_mailboxes.keys()
+        by_alias = {recipient.login for recipient in sources.ways.get(address, ())} - {"", address}
+        given = extra.get(address, set())
+        if logins := own | by_alias | given:
             yield MailSender(
                 address=address,
                 logins=listed(logins),

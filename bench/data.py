@@ -172,7 +172,7 @@ INSERT INTO mail_domain (name, kind, target)
     SELECT name, CASE type WHEN 'relaydomain' THEN 'relay' ELSE 'mailbox' END, '' FROM admin_domain WHERE enabled;
 INSERT INTO mail_domain (name, kind, target) SELECT a.name, 'alias', d.name FROM admin_domainalias a
     JOIN admin_domain d ON d.id = a.target_id AND d.enabled WHERE a.enabled;
-CREATE TEMP TABLE onward AS SELECT w.address, g.address COLLATE "C" AS target, w.expire_at AS expires_at
+CREATE TEMP TABLE onward AS SELECT w.address, g.address COLLATE "C" AS target, g.login, w.expire_at AS expires_at
     FROM working w JOIN goal g ON g.alias_id = w.id LEFT JOIN box b ON b.email = w.address
     WHERE w.enabled AND (w.expire_at IS NULL OR w.expire_at > now()) AND b.open IS NOT FALSE;
 INSERT INTO mail_route (address, targets, ends_here, expires_at)
@@ -192,8 +192,7 @@ INSERT INTO mail_sender (address, logins, alias_logins, extra_logins)
         coalesce(string_agg(DISTINCT login, ',' ORDER BY login) FILTER (WHERE source = 'extra'), '')
     FROM (
         SELECT email COLLATE "C" AS address, email COLLATE "C" AS login, 'mailbox' AS source FROM box WHERE open
-        UNION ALL SELECT w.address, g.login, 'alias' FROM working w JOIN goal g ON g.alias_id = w.id
-            WHERE w.enabled AND (w.expire_at IS NULL OR w.expire_at > now()) AND g.login NOT IN ('', w.address)
+        UNION ALL SELECT address, login, 'alias' FROM onward WHERE login NOT IN ('', address)
         UNION ALL SELECT s.address, b.email, 'extra' FROM admin_senderaddress s JOIN box b ON b.id = s.mailbox_id
             WHERE b.open
     ) sender GROUP BY address ORDER BY md5(address);
