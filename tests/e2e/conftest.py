@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.cast import Cast, Template, assemble
+from tests.cast import Cast, assemble
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
@@ -52,10 +52,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def people(transactional_db: None) -> Cast:  # noqa: ARG001  committed rows
     """Everybody, committed, so that the server sees them."""
-    return _template.cast(assemble)
-
-
-_template = Template()
+    return assemble()
 
 
 @pytest.fixture

@@ -78,5 +78,5 @@ def real_database(transactional_db: None, tmp_path: Path) -> Iterator[None]:  # 
 @pytest.fixture
 def real_cast(real_database: None) -> Iterator[Cast]:  # noqa: ARG001  it has to be there
     """Everybody, committed."""
-    yield _template.cast(cheaply_assembled)
+    yield cheaply_assembled()
     assert overdrawn() == []
