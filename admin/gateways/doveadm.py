@@ -5,12 +5,12 @@ Programs are run with a list of arguments, never by a shell, and within a time l
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from django.conf import settings
@@ -37,10 +37,12 @@ def program(name: str) -> str | None:
     """
     if found := shutil.which(name):
         return found
-    for place in (*settings.DOVECOT_LOOKUP_PATH, *_PLACES):
-        directory = place if os.path.isdir(place) else os.path.dirname(place)  # noqa: PTH112, PTH120  text in, text out
-        for each in (directory, os.path.join(os.path.dirname(directory), "bin")):  # noqa: PTH118, PTH120  as above
-            if found := shutil.which(name, path=each):
+    for place in map(Path, (*settings.DOVECOT_LOOKUP_PATH, *_PLACES)):
+        directory = place if place.is_dir() else place.parent
+        if not place.exists():
+            continue
+        for each in (directory, directory.parent / "bin"):
+            if found := shutil.which(name, path=str(each)):
                 return found
     return None
 
