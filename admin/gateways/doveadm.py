@@ -69,9 +69,14 @@ def home(address: str) -> str:
 def let_go(addresses: Collection[str]) -> None:
     """Forget what is cached about *addresses*, and end their sessions; raises :class:`DovecotUnavailable`."""
     forget(addresses)
-    connected = {line.split()[0] for line in _run("doveadm", "who", "-1").splitlines()[1:] if line.strip()}
+    connected = {line.split()[0] for line in _run("doveadm", "who", "-1").splitlines() if line.strip()}
     for address in sorted(connected.intersection(addresses)):
-        _run("doveadm", "kick", address)
+        try:
+            _run("doveadm", "kick", address)
+        except DovecotIsBusy:
+            raise
+        except DovecotUnavailable:  # gone by itself
+            continue
 
 
 def forget(addresses: Collection[str]) -> None:

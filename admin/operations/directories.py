@@ -21,12 +21,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum, auto
+from itertools import chain
 from typing import Final, TypeVar
 from uuid import uuid4
 
 from django.db import Error as DatabaseTrouble
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import BigIntegerField, Case, CharField, F, Q, QuerySet, Value, When
+from django.db.models import F, Q, QuerySet
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -62,7 +64,7 @@ _LONGEST_PAUSE: Final = timedelta(hours=1)
 # Where the file system has no locks: longer than any move between devices should take.
 _LEASE: Final = timedelta(hours=1)
 _PAGE: Final = 500
-_BATCH: Final = 100
+_BATCH: Final = 200
 _REPETITIONS: Final = 4
 _REPETITION_S: Final = 0.05
 
@@ -407,7 +409,8 @@ class _Runner:
         over: set[int] = set()
         some: list[MailboxOperation] = []
         for order in page:
-            waits = bool(waits_for[order.pk].intersection(each.pk for each in some))
+            earlier = waits_for[order.pk]
+            waits = bool(earlier) and not earlier.isdisjoint(each.pk for each in some)
             if waits or order.attempts or len(some) == _BATCH:
                 over |= self._batch(some)
                 some = []
@@ -677,9 +680,13 @@ def _note_disk_errors(plans: Sequence[_Plan], errors: Mapping[str, OSError]) -> 
                 plan.fail(_in_words(errors[path]))
 
 
-def _by_order(values: Mapping[int, int], column: str) -> Case | F:
-    cases = [When(pk=pk, then=Value(value)) for pk, value in values.items()]
-    return Case(*cases, default=F(column), output_field=BigIntegerField()) if cases else F(column)
+def _by_order(values: Mapping[int, int | str], otherwise: str) -> RawSQL:
+    """A value for each order (id), in one expression: ``Case`` would build three objects for each of them."""
+    if not values:
+        return RawSQL(otherwise, ())  # noqa: S611  a column or a literal of ours
+    cases = " ".join(["WHEN %s THEN %s"] * len(values))
+    parameters = tuple(chain.from_iterable(values.items()))
+    return RawSQL(f"CASE id {cases} ELSE {otherwise} END", parameters)  # noqa: S611  as above
 
 
 def _pause(attempts: int) -> timedelta:
@@ -705,9 +712,9 @@ def _finish(plans: Sequence[_Plan], token: str) -> None:
             finished_at=timezone.now(),
             leased_until=None,
             is_moved=False,
-            last_error=_text({plan.order.pk: plan.reason for plan in plans if plan.reason}),
-            trash=_text(dict.fromkeys(kept, str(_Trash.KEPT))),
-            trash_path=_text(kept),
+            last_error=_by_order({plan.order.pk: plan.reason for plan in plans if plan.reason}, "''"),
+            trash=_by_order(dict.fromkeys(kept, str(_Trash.KEPT)), "''"),
+            trash_path=_by_order(kept, "''"),
         )
         if updated != len(plans):
             raise _Lost
@@ -716,13 +723,6 @@ def _finish(plans: Sequence[_Plan], token: str) -> None:
                 _end_restoration(plan.order.source, stays=bool(plan.trash_path))
         _write_log(plans, "finish", Level.INFO, _("done"))
         publication.publish(_keys(plans))
-
-
-def _text(values: Mapping[int, str]) -> Case | Value:
-    if not values:
-        return Value("")
-    cases = (When(pk=pk, then=Value(value)) for pk, value in values.items())
-    return Case(*cases, default=Value(""), output_field=CharField())
 
 
 def _end_restoration(path: str, *, stays: bool) -> None:

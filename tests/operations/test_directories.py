@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import pwd
+import resource
 import signal
 import subprocess
 import sys
@@ -21,7 +23,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -412,7 +414,7 @@ def broken(
         raise OSError(code, os.strerror(code))
 
     with monkeypatch.context() as patch:
-        patch.setattr(os if at == "fsync" else mail_root, at, fail)
+        patch.setattr({"fsync": os, "flock": fcntl}.get(at, mail_root), at, fail)
         yield
 
 
@@ -504,6 +506,67 @@ def test_what_the_disk_did_not_confirm_is_not_done(
     run(root)
     assert state() == "done"
     assert answers("samuel@dora.example")
+
+
+def test_what_cannot_be_noted_concerns_one_order_and_is_noted_later(
+    people: Cast, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    max_ = person(people, "max@dora.example")
+    for name in ("sam", "max"):
+        fill(root / "dora.example" / name)
+    before = mails(root)
+    bad = rename(people)
+    update_account(people.root, account_of(max_), address="maxim@dora.example")
+    real = publication.publish
+
+    def publish(keys: publication.Keys, **named: Any) -> int:
+        if bad.new_address in keys.addresses:
+            raise IntegrityError("no")
+        return real(keys, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publication, "publish", publish)
+        run(root, fails=True)
+    assert (state(bad), state(newest())) == ("prepared", "done")
+    assert results() == [("mailboxoperation.finish", "rename dora.example/max")]
+    assert answers("maxim@dora.example")
+    assert names(root / "dora.example") == ["maxim", "samuel"]
+    wind_on()
+    run(root)
+    assert answers("samuel@dora.example")
+    assert mails(root) == before
+    assert len(results()) == 2
+
+
+def test_a_process_that_may_open_few_files_takes_few_orders_at_once(people: Cast, root: Path) -> None:
+    before = crowd(people, root, 30)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 12, hard))  # noqa: PTH208  numbers
+    try:
+        run(root)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert not MailboxOperation.objects.unfinished().exists()
+    assert mails(root) == before
+
+
+def test_where_directories_cannot_be_locked_time_tells_whether_somebody_is_at_work(
+    people: Cast, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(root / "dora.example" / "sam")
+    order = rename(people)
+    with broken(monkeypatch, errno.ENOLCK, at="flock"):
+        order.leased_until = timezone.now() + timedelta(minutes=1)
+        order.state, order.owner_token = "prepared", "somebody"
+        order.device, order.inode = identity(root / "dora.example" / "sam")
+        order.save()
+        run(root)
+        assert names(root / "dora.example") == ["sam"]
+        order.leased_until = timezone.now() - timedelta(minutes=1)
+        order.save()
+        run(root)
+    assert names(root / "dora.example") == ["samuel"]
+    assert state() == "done"
 
 
 # --- the command ----------------------------------------------------------------------------------------------
