@@ -1039,11 +1039,16 @@ def crowd(people: Cast, root: Path, count: int) -> Counter[str]:
     return mails(root)
 
 
-@pytest.mark.parametrize("number", [2, 20])
-def test_runners_at_once_carry_out_every_order_once(real_people: Cast, root: Path, number: int) -> None:
+NO_LOCKS = "import errno, fcntl\ndef flock(*a): raise OSError(errno.ENOLCK, 'no locks')\nfcntl.flock = flock"
+
+
+@pytest.mark.parametrize(("number", "prepare"), [(2, ""), (20, ""), (4, NO_LOCKS)])
+def test_runners_at_once_carry_out_every_order_once(
+    real_people: Cast, root: Path, number: int, prepare: str
+) -> None:
     before = crowd(real_people, root, 30)
     barrier = root.parent / "go"
-    wait = f"import time\nwhile not os.path.exists({str(barrier)!r}): time.sleep(0.001)"
+    wait = f"{prepare}\nimport time\nwhile not os.path.exists({str(barrier)!r}): time.sleep(0.001)"
     processes = [started(root, wait) for _process in range(number)]
     time.sleep(1)
     barrier.touch()
@@ -1199,6 +1204,30 @@ def test_what_is_deleted_on_another_device_stays_there_until_it_is_purged_or_res
     MailboxOperation.objects.update(finished_at=timezone.now() - timedelta(days=8))
     run(root)
     assert names(far) == []
+
+
+def test_mail_that_arrives_while_a_mailbox_is_copied_is_not_left_behind(
+    people: Cast, root: Path, far: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(root / "dora.example" / "sam")
+    order = rename(people, "sam@mallory.example")
+    real = mail_root.Batch.copy
+
+    def copy(work: mail_root.Batch, *paths: str) -> None:
+        real(work, *paths)
+        (root / "dora.example" / "sam" / "new" / "99").write_text("late")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mail_root.Batch, "copy", copy)
+        run(root, fails=True)
+    assert mails(root / "dora.example" / "sam")["late"] == 1
+    wind_on()
+    run(root, fails=True)
+    assert state() == "failed"
+    assert names(far) == ["sam"]
+    give_up_directory_orders(people.root, [order])
+    home = MailUser.objects.get(address="sam@mallory.example").home
+    assert mails(root / home)["late"] == 1
 
 
 @pytest.mark.parametrize("number", range(1, 60, 3))
