@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
 from admin.mail_networks import NotANetwork, networks, written
@@ -10,6 +11,7 @@ from admin.models.domain import MAX_QUOTA_MB
 from parameters.forms import AdminParametersForm
 
 _MAX_NETWORKS = 500
+_MOST_TRASH_DAYS = 3650
 
 
 class AdministrationParametersForm(AdminParametersForm):
@@ -45,9 +47,26 @@ class AdministrationParametersForm(AdminParametersForm):
     )
     handle_mailboxes = forms.BooleanField(
         label=_("Handle mailboxes on filesystem"),
-        help_text=_("When a mailbox is renamed or deleted here, its directory follows."),
+        help_text=_(
+            "When a mailbox is renamed or deleted here, its directory follows. The command handle_mailbox_operations "
+            "must be run every minute by the owner of the mailboxes."
+        ),
         required=False,
         initial=False,
+    )
+    mailboxes_owner = forms.CharField(
+        label=_("Mailboxes owner"),
+        help_text=_("System user who owns the mail directories; the command refuses to run as anybody else."),
+        max_length=32,
+        initial="vmail",
+        validators=[RegexValidator(r"^[A-Za-z_][A-Za-z0-9_.-]*\$?$", _("This is no name of a system user."))],
+    )
+    mailbox_trash_days = forms.IntegerField(
+        label=_("Days in the trash"),
+        help_text=_("How long the directory of a deleted mailbox can be restored before it is purged."),
+        min_value=0,
+        max_value=_MOST_TRASH_DAYS,
+        initial=7,
     )
     default_domain_quota = forms.IntegerField(
         label=_("Default domain quota"),
@@ -73,6 +92,8 @@ class AdministrationParametersForm(AdminParametersForm):
     visibility_rules = {
         "valid_mxs": "enable_mx_checks=True",
         "domains_must_have_authorized_mx": "enable_mx_checks=True",
+        "mailboxes_owner": "handle_mailboxes=True",
+        "mailbox_trash_days": "handle_mailboxes=True",
     }
 
     def clean_valid_mxs(self) -> str:

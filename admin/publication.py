@@ -54,6 +54,8 @@ from core.insertion import insert
 _CHUNK = 5_000
 # As long may take what publishes things when their time is over.
 _GRACE = timedelta(minutes=5)
+# Operations until whose end their addresses do not answer.
+_MOVING = (MailboxOperation.Kind.RENAME, MailboxOperation.Kind.RESTORE)
 T = TypeVar("T")
 S = TypeVar("S")
 
@@ -292,10 +294,10 @@ class _Sources:
 
     @cached_property
     def moving(self) -> set[str]:
-        """Addresses of mailboxes whose directory has still to be renamed."""
+        """Addresses of mailboxes whose directory has still to be brought to its place."""
         unfinished = MailboxOperation.objects.occupying().filter(
             Q(old_address__among=self.addresses) | Q(new_address__among=self.addresses),
-            kind=MailboxOperation.Kind.RENAME,
+            kind__in=_MOVING,
         )
         pairs = unfinished.values_list("old_address", "new_address")
         return set(chain.from_iterable(pairs)) & set(self.addresses)
@@ -505,8 +507,7 @@ def all_keys() -> Iterator[Keys]:
     yield from (Keys(names=some) for some in _stored_keys(_NAMES))
     for table in _ADDRESSES:
         yield from (Keys(addresses=some) for some in _stored_keys(table))
-    renames = MailboxOperation.objects.filter(kind=MailboxOperation.Kind.RENAME)
-    moving = renames.values_list("old_address", "new_address")
+    moving = MailboxOperation.objects.filter(kind__in=_MOVING).values_list("old_address", "new_address")
     yield Keys(addresses=set(chain.from_iterable(moving)) - {""})
 
 

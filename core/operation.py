@@ -100,7 +100,7 @@ def _perform(verb: str, actor: Actor, work: Callable[[], R]) -> R:
         try:
             return _attempt(verb, actor, work)
         except OperationalError as error:
-            if not _is_retryable(error):
+            if not is_retryable(error):
                 raise
         time.sleep(random.uniform(0, _PAUSE_S * 2**number))  # noqa: S311  so that victims do not meet again
     return _attempt(verb, actor, work)
@@ -192,7 +192,8 @@ def _kind_in_words(model: type[Model]) -> str:
     return str(model._meta.verbose_name_raw).capitalize()
 
 
-def _is_retryable(error: OperationalError) -> bool:
+def is_retryable(error: OperationalError) -> bool:
+    """Whether the database broke a deadlock, or gave up waiting: the same work may go well a moment later."""
     return _database_code(error) in _RETRYABLE
 
 

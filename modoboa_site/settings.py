@@ -159,6 +159,11 @@ EMAIL_TIMEOUT = 10
 # Recursive name servers to ask instead of the system's.
 MODOBOA_DNS_SERVERS = env.endpoints("MODOBOA_DNS_SERVERS", default_port=53)
 
+# Where mail is kept; only handle_mailbox_operations, run by the owner of mail, looks at it.
+MODOBOA_MAIL_ROOT = env.text("MODOBOA_MAIL_ROOT", "/srv/vmail")
+# Where to look for Dovecot's programs when they are neither in PATH nor in the usual places.
+DOVECOT_LOOKUP_PATH = env.words("MODOBOA_DOVECOT_LOOKUP_PATH")
+
 # --- grammar --------------------------------------------------------------------------------------------------
 
 MODOBOA_UTF8_LOCAL_PARTS = env.boolean("MODOBOA_UTF8_LOCAL_PARTS", default=False)

@@ -3,7 +3,7 @@
 from admin.models.account import Account
 from admin.models.alias import Alias, AliasRecipient
 from admin.models.domain import Domain, DomainAlias, DomainName
-from admin.models.mailbox import Mailbox, MailboxOperation, Quota, SenderAddress
+from admin.models.mailbox import Heartbeat, Mailbox, MailboxOperation, Quota, SenderAddress
 from admin.models.published import (
     MailCheck,
     MailDomain,
@@ -21,6 +21,7 @@ __all__ = [
     "Domain",
     "DomainAlias",
     "DomainName",
+    "Heartbeat",
     "MailCheck",
     "MailDomain",
     "MailLogin",

@@ -121,9 +121,21 @@ class Quota(models.Model):
 class MailboxOperationQuerySet(models.QuerySet["MailboxOperation"]):
     """Named selections of operations."""
 
+    def visible_to(self, actor: Actor) -> Self:
+        """What happens on disk is the business of super administrators."""
+        return self if actor.is_super else self.none()
+
     def occupying(self) -> Self:
-        """Those whose directories belong to somebody still: what is not done, failures included, and what is kept."""
-        return self.exclude(~Q(kind="keep"), state="done")
+        """Those whose directories belong to somebody still: what is not over, failures included, and what is kept."""
+        return self.exclude(~Q(kind="keep"), state__in=("done", "given_up"))
+
+    def unfinished(self) -> Self:
+        """Those that the command works off, now or after a person decided."""
+        return self.filter(state__in=("pending", "prepared", "failed"))
+
+    def in_trash(self) -> Self:
+        """Those that left a directory in the trash, from where it can be restored."""
+        return self.filter(trash="kept")
 
 
 class MailboxOperation(models.Model):
@@ -134,6 +146,8 @@ class MailboxOperation(models.Model):
 
         RENAME = "rename", _("Rename")
         DELETE = "delete", _("Delete")
+        # From the trash to the place of a mailbox.
+        RESTORE = "restore", _("Restore")
         # Nothing to do: a directory that stays when its mailbox goes, so that nobody inherits it.
         KEEP = "keep", _("Keep")
 
@@ -141,9 +155,21 @@ class MailboxOperation(models.Model):
         """How far it is."""
 
         PENDING = "pending", _("Pending")
+        # The directory is known; it may or may not be moved already, which the disk tells.
         PREPARED = "prepared", _("Prepared")
         DONE = "done", _("Done")
+        # Waits for a person.
         FAILED = "failed", _("Failed")
+        # The directory stays where it was.
+        GIVEN_UP = "given_up", _("Given up")
+
+    class Trash(models.TextChoices):
+        """What became of the directory that the operation put into the trash."""
+
+        NONE = "", _("None")
+        KEPT = "kept", _("Kept")
+        RESTORING = "restoring", _("Being restored")
+        PURGING = "purging", _("Being purged")
 
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
     state = models.CharField(
@@ -151,19 +177,32 @@ class MailboxOperation(models.Model):
     )
     # The mailbox may be gone when its directory is: identity only, no foreign key.
     mailbox_id = models.BigIntegerField(db_index=True)
-    # Full addresses that do not answer until the work is done; blank for a deletion.
+    # Full addresses: of a rename, that do not answer until the work is done; of a deletion, what it was; of a
+    # restoration, whose it becomes.
     old_address = ExactCharField(max_length=254, blank=True, default="", db_default="")
     new_address = ExactCharField(max_length=254, blank=True, default="", db_default="")
     # Paths below the mail root.
     source = ExactCharField(max_length=512)
     target = ExactCharField(max_length=512, blank=True, default="", db_default="")
+    # Of the directory, from "prepared" on.
     device = models.BigIntegerField(null=True, blank=True)
     inode = models.BigIntegerField(null=True, blank=True)
+    # Of a failed one: the directory is at its new place although the work could not be ended.
+    is_moved = models.BooleanField(default=False, db_default=False)
     attempts = models.IntegerField(default=0, db_default=0)
     next_attempt_at = models.DateTimeField(default=timezone.now)
     last_error = models.TextField(blank=True, default="")
+    # Who works on it, or did last.
     owner_token = models.CharField(max_length=64, blank=True, default="", db_default="")
+    # Where the file system has no locks: how long nobody else does.
+    leased_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    trash = models.CharField(
+        max_length=10, choices=Trash.choices, blank=True, default=Trash.NONE, db_default=""
+    )
+    # Below the mail root.
+    trash_path = ExactCharField(max_length=512, blank=True, default="", db_default="")
 
     objects = MailboxOperationQuerySet.as_manager()
 
@@ -177,16 +216,38 @@ class MailboxOperation(models.Model):
             models.Index(fields=["new_address"], name="admin_mbop_new_address"),
             models.Index(fields=["source"], name="admin_mbop_source"),
             models.Index(fields=["target"], name="admin_mbop_target"),
+            models.Index(fields=["state", "id"], name="admin_mbop_state"),
+            models.Index(fields=["trash", "finished_at"], name="admin_mbop_trash"),
         )
         constraints = (
             models.CheckConstraint(
-                condition=Q(kind__in=["rename", "delete", "keep"]), name="admin_mailboxoperation_kind_known"
+                condition=Q(kind__in=["rename", "delete", "restore", "keep"]),
+                name="admin_mailboxoperation_kind_known",
             ),
             models.CheckConstraint(
-                condition=Q(state__in=["pending", "prepared", "done", "failed"]),
+                condition=Q(state__in=["pending", "prepared", "done", "failed", "given_up"]),
                 name="admin_mailboxoperation_state_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(trash__in=["", "kept", "restoring", "purging"]),
+                name="admin_mailboxoperation_trash_known",
             ),
         )
 
     def __str__(self) -> str:
         return f"{self.kind} {self.source}"
+
+
+class Heartbeat(models.Model):
+    """When a command that cron starts was last at work, so that one notices when it no longer is."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    beat_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "admin_heartbeat"
+        verbose_name = _("heartbeat")
+        verbose_name_plural = _("heartbeats")
+
+    def __str__(self) -> str:
+        return self.name

@@ -20,6 +20,13 @@ from admin.operations.aliases import (
     update_alias,
     update_aliases,
 )
+from admin.operations.directory_orders import (
+    Restoration,
+    give_up_directory_orders,
+    only_order,
+    restore_directories,
+    retry_directory_orders,
+)
 from admin.operations.domains import (
     DomainAliasSpec,
     DomainChange,
@@ -49,6 +56,7 @@ __all__ = [
     "MailboxSpec",
     "NewAccount",
     "NewDomain",
+    "Restoration",
     "add_administrators",
     "collect_last_logins",
     "create_account",
@@ -61,10 +69,14 @@ __all__ = [
     "delete_accounts",
     "delete_aliases",
     "delete_domains",
+    "give_up_directory_orders",
+    "only_order",
     "publish_due",
     "random_alias_address",
     "rebuild_published",
     "remove_administrators",
+    "restore_directories",
+    "retry_directory_orders",
     "set_up_domains",
     "update_account",
     "update_accounts",

@@ -144,7 +144,10 @@ def settle_deletions(boxes: Sequence[Mailbox], *, keep: bool, domains: Collectio
     homes = {box.pk: home_of(box) for box in boxes}
     if panel_moves_directories() and not keep:
         orders = [
-            MailboxOperation(kind=kind.DELETE, mailbox_id=pk, source=home) for pk, home in homes.items()
+            MailboxOperation(
+                kind=kind.DELETE, mailbox_id=box.pk, old_address=box.full_address, source=homes[box.pk]
+            )
+            for box in boxes
         ]
     else:
         kept = list(homes.items())

@@ -41,6 +41,7 @@ BY_ROLE: dict[str, set[Role]] = {
     "may_see_system": {SUPER},
     "may_publish": {SUPER},
     "may_collect_last_logins": {SUPER},
+    "may_decide_about_directories": {SUPER},
     "may_make_master_users": {SUPER},
     "may_change_parameters": {SUPER},
     "may_grant": {SUPER, RESELLER},
