@@ -103,7 +103,7 @@ class Template:
             return stored()
         cast = make()
         models = apps.get_models(include_auto_created=True)
-        found = [Table.read(model._meta.db_table) for model in models if _holds_data(model)]
+        found = [Table.read(model) for model in models if _holds_data(model)]
         self.tables = [table for table in found if table.rows]
         return cast
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
+from django.db.models import Model
 
 Row = tuple[Any, ...]
 
@@ -20,12 +21,14 @@ class Table:
     rows: Sequence[Row]
 
     @classmethod
-    def read(cls, name: str) -> Table:
-        """What is stored now."""
+    def read(cls, model: type[Model]) -> Table:
+        """What is stored now, without what the database makes itself."""
+        name = model._meta.db_table
+        columns = tuple(str(each.column) for each in model._meta.concrete_fields if not each.generated)
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT * FROM {_quoted(name)}")  # noqa: S608  the name of a model's table
-            rows = [tuple(row) for row in cursor.fetchall()]
-            return cls(name, tuple(column[0] for column in cursor.description), rows)
+            listed = ", ".join(map(_quoted, columns))
+            cursor.execute(f"SELECT {listed} FROM {_quoted(name)}")  # noqa: S608  names of a model's own
+            return cls(name, columns, [tuple(row) for row in cursor.fetchall()])
 
     def write(self) -> None:
         """Add the rows, primary keys included."""

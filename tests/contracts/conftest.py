@@ -42,8 +42,8 @@ def fingerprint() -> Fingerprint:
 
 def _fingerprint() -> dict[str, str]:
     models = apps.get_models(include_auto_created=True)
-    names = {model._meta.db_table for model in models if model is not Session}
-    rows = {name: sorted(map(repr, Table.read(name).rows)) for name in names}
+    tables = [Table.read(model) for model in models if model is not Session]
+    rows = {table.name: sorted(map(repr, table.rows)) for table in tables}
     return {table: hashlib.sha256("\n".join(lines).encode()).hexdigest() for table, lines in rows.items()}
 
 

@@ -22,12 +22,12 @@ _TRANSACTIONS = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK")
 
 def all_rows() -> Rows:
     """Every row of every table, by table; not how often something was tried, which a refusal does not take back."""
-    tables = {
-        model._meta.db_table
+    tables = (
+        Table.read(model)
         for model in apps.get_models(include_auto_created=True)
         if model._meta.managed and model is not Throttle
-    }
-    return {name: sorted(Table.read(name).rows, key=repr) for name in tables}
+    )
+    return {table.name: sorted(table.rows, key=repr) for table in tables}
 
 
 @contextmanager

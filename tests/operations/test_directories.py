@@ -124,7 +124,7 @@ def newest() -> MailboxOperation:
 
 def answers(address: str) -> bool:
     """Whether mail servers serve the address; if not, both of them say "try again later"."""
-    is_served = MailUser.objects.filter(address=address).exists()
+    is_served = MailUser.objects.filter(address=address, is_moving=False).exists()
     waits = {
         model.__name__: model._default_manager.filter(address=address, **retry).exists()
         for model, retry in ((MailTransport, {"kind": "retry"}), (MailCheck, {"action": "retry"}))
