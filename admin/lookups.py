@@ -301,11 +301,11 @@ class Mailboxes:
 
 
 def password_query(engine: Engine, key: str) -> str:
-    """Dovecot's passdb: the login, its hash, and why it may not sign in though the password is right."""
-    return (
-        "SELECT address AS user, password, closed AS nologin, reason "
-        f"FROM mail_user WHERE {_is_user(engine, key)}"
-    )
+    """Dovecot's passdb: the hash, and why somebody may not sign in though the password is right.
+
+    The login is the key, which is lowered before (``auth_username_format``).
+    """
+    return f"SELECT password, closed AS nologin, reason FROM mail_user WHERE {_is_user(engine, key)}"
 
 
 def user_query(engine: Engine, key: str, mailboxes: Mailboxes, *, version: str) -> str:
@@ -314,11 +314,7 @@ def user_query(engine: Engine, key: str, mailboxes: Mailboxes, *, version: str) 
     The owner is the same for all of them and stands in Dovecot's files.
     """
     home = joined(engine, f"'{mailboxes.root}/'", "home")
-    quota = (
-        f"{joined(engine, chr(39) + '*:bytes=' + chr(39), 'quota', chr(39) + 'M' + chr(39))} AS quota_rule"
-        if version == "2.3"
-        else f"{joined(engine, 'quota', chr(39) + 'M' + chr(39))} AS quota_storage_size"
-    )
+    quota = "quota_rule" if version == "2.3" else "quota_size AS quota_storage_size"
     return f"SELECT {home} AS home, {quota}, closed AS tempfail FROM mail_user WHERE {_is_user(engine, key)}"
 
 

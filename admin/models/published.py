@@ -96,6 +96,22 @@ class MailUser(models.Model):
     home = ExactCharField(max_length=PATH_LENGTH)
     # Megabytes; 0 = no limit.
     quota = models.BigIntegerField()
+    # The same as Dovecot wants it, since version 2.4 and before.
+    quota_size = models.GeneratedField(
+        expression=Concat(Cast("quota", CharField(max_length=20)), Value("M"), output_field=CharField()),
+        output_field=CharField(max_length=30),
+        db_persist=True,
+    )
+    quota_rule = models.GeneratedField(
+        expression=Concat(
+            Value("*:bytes="),
+            Cast("quota", CharField(max_length=20)),
+            Value("M"),
+            output_field=CharField(),
+        ),
+        output_field=CharField(max_length=40),
+        db_persist=True,
+    )
     # The directory is on its way: nobody signs in, and what is to be delivered waits.
     is_moving = models.BooleanField(default=False)
     # What Dovecot is told then, and nothing otherwise.
