@@ -156,7 +156,7 @@ def _mailboxes(
     """Mailbox for each place in the batch, with its domain locked; none where nobody has the address."""
     visible = Mailbox.objects.visible_to(actor).select_related("domain")
     chosen = {r.mailbox.pk for r in restorations if r.mailbox is not None}
-    addresses = frozenset(d.new_address or d.old_address for d in deletions.values())
+    addresses = frozenset(deletion.wanted_by for deletion in deletions.values())
     found = visible.filter(pk__in=chosen) | visible.filter(user__email__among=addresses)
     lock_domains(actor, ids=set(found.values_list("domain_id", flat=True)))
     boxes = list(found)
@@ -167,7 +167,7 @@ def _mailboxes(
         if restoration.mailbox is not None:
             box = by_pk.get(restoration.mailbox.pk)
         else:
-            box = by_address.get(deletion.new_address or deletion.old_address) if deletion else None
+            box = by_address.get(deletion.wanted_by) if deletion else None
         if box is not None:
             result[position] = box
     return result

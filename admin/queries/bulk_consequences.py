@@ -1,4 +1,4 @@
-"""What the disabling or the deletion of many things takes with it, in sentences: counted, not listed."""
+"""What a change of many things brings about, in sentences: counted, not listed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
 
 from admin.bulk_changes import Ids, Kind
-from admin.models import Account, Alias, AliasRecipient, Domain, DomainAlias, Mailbox, Quota
+from admin.models import Account, Alias, AliasRecipient, Domain, DomainAlias, Mailbox, MailboxOperation, Quota
 from admin.publication import chunks
+from admin.queries.directories import fate_of_directories
 from core.models import User
 from core.presentation import size_text
 from core.roles import Role
@@ -68,9 +69,71 @@ def of_deletion(ids: Ids) -> list[str]:
     names = len(_found(DomainAlias.objects.all(), "target", domains))
     return [
         *_of_mailboxes(addresses),
+        *fate_of_directories(len(addresses)),
         *_of_people(len(ending - accounts), len(losing_mailboxes - ending)),
         *_of_aliases(names, len(aliases - chosen), changed, emptied),
         *_passing_on(ending, domains),
+    ]
+
+
+def of_retrying(_ids: Ids) -> list[str]:
+    """What failed is tried again."""
+    return [
+        gettext("The command carries them out with its next run, and tries as often as if they were new."),
+        gettext(
+            "Mend first what the reason names: nothing on the disk is ever overwritten, so what is still in the way makes "
+            "them fail again."
+        ),
+    ]
+
+
+def of_giving_up(ids: Ids) -> list[str]:
+    """Directories stay where they are; no mail is lost."""
+    pks = ids.get(Kind.ORDER, ())
+    kinds = Counter[str]()
+    for some in chunks(pks):
+        kinds.update(MailboxOperation.objects.filter(pk__in=some).values_list("kind", flat=True))
+    kind = MailboxOperation.Kind
+    return [
+        *_counted(
+            kinds[kind.RENAME],
+            lambda n: ngettext(
+                "%(number)s renamed mailbox answers again at once, and keeps the directory that it has. What was ordered "
+                "for it afterwards is given up, or follows.",
+                "%(number)s renamed mailboxes answer again at once, and keep the directories that they have. What was "
+                "ordered for them afterwards is given up, or follows.",
+                n,
+            ),
+        ),
+        *_counted(
+            kinds[kind.DELETE],
+            lambda n: ngettext(
+                "%(number)s directory of a deleted mailbox stays on the disk; no new mailbox gets it.",
+                "%(number)s directories of deleted mailboxes stay on the disk; no new mailbox gets them.",
+                n,
+            ),
+        ),
+        *_counted(
+            kinds[kind.RESTORE],
+            lambda n: ngettext(
+                "%(number)s directory stays in the trash; its mailbox answers again without it.",
+                "%(number)s directories stay in the trash; their mailboxes answer again without them.",
+                n,
+            ),
+        ),
+        gettext("No mail is deleted. What was moved already stays at its new place and counts as done."),
+    ]
+
+
+def of_restoring(_ids: Ids) -> list[str]:
+    """Directories come back from the trash."""
+    return [
+        gettext("What was deleted becomes the directory of the mailbox that has the old address now."),
+        gettext("Until the command has moved it, mail for that mailbox waits and no mail program signs in."),
+        gettext(
+            "A mailbox that has a directory already gets no other: the order then ends, and what was deleted stays in the "
+            "trash."
+        ),
     ]
 
 
