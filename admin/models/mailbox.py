@@ -125,7 +125,7 @@ class MailboxOperationQuerySet(models.QuerySet["MailboxOperation"]):
         """What happens on disk is the business of super administrators."""
         return self if actor.is_super else self.none()
 
-    def ordered(self) -> Self:
+    def orders(self) -> Self:
         """Work that somebody ordered, without the notes of what is kept."""
         return self.exclude(kind="keep")
 

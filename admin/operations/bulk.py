@@ -135,7 +135,7 @@ def decide_about_directories(actor: Actor, /, plan: BulkPlan) -> BulkReport:
 
     One restoration alone is refused instead, so that another mailbox can be chosen; also with ``no_such_mailbox``.
     """
-    orders = MailboxOperation.objects.visible_to(actor).ordered()
+    orders = MailboxOperation.objects.visible_to(actor).orders()
     batch = _Batch(Kind.ORDER, orders, plan, name=lambda order: " → ".join(order.addresses))
     if plan.change.verb is Verb.RETRY:
         return batch.run(lambda some: retry_directory_orders(actor, some))

@@ -271,7 +271,7 @@ def _domains(actor: Actor, change: BulkChange, ids: Sequence[int], heaps: _Sorte
 
 def _orders(actor: Actor, change: BulkChange, ids: Sequence[int], heaps: _Sorted) -> None:
     found = set()
-    for order in MailboxOperation.objects.visible_to(actor).ordered().filter(pk__in=ids).order_by():
+    for order in MailboxOperation.objects.visible_to(actor).orders().filter(pk__in=ids).order_by():
         found.add(order.pk)
         line = Line(Kind.ORDER, order.pk, directories.order_name(order), _note_on(change, order))
         if change.verb in directories.verbs_for(order):

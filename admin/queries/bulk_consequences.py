@@ -81,8 +81,8 @@ def of_retrying(_ids: Ids) -> list[str]:
     return [
         gettext("The command carries them out with its next run, and tries as often as if they were new."),
         gettext(
-            "Mend first what the reason names: nothing on the disk is ever overwritten, so what is still in the way makes "
-            "them fail again."
+            "Mend first what the reason names: nothing on the disk is ever overwritten, so what is still in the way "
+            "makes them fail again."
         ),
     ]
 
@@ -98,8 +98,8 @@ def of_giving_up(ids: Ids) -> list[str]:
         *_counted(
             kinds[kind.RENAME],
             lambda n: ngettext(
-                "%(number)s renamed mailbox answers again at once, and keeps the directory that it has. What was ordered "
-                "for it afterwards is given up, or follows.",
+                "%(number)s renamed mailbox answers again at once, and keeps the directory that it has. What was "
+                "ordered for it afterwards is given up, or follows.",
                 "%(number)s renamed mailboxes answer again at once, and keep the directories that they have. What was "
                 "ordered for them afterwards is given up, or follows.",
                 n,
@@ -131,8 +131,8 @@ def of_restoring(_ids: Ids) -> list[str]:
         gettext("What was deleted becomes the directory of the mailbox that has the old address now."),
         gettext("Until the command has moved it, mail for that mailbox waits and no mail program signs in."),
         gettext(
-            "A mailbox that has a directory already gets no other: the order then ends, and what was deleted stays in the "
-            "trash."
+            "A mailbox that has a directory already gets no other: the order then ends, and what was deleted stays in "
+            "the trash."
         ),
     ]
 

@@ -25,8 +25,6 @@ from core.presentation import unicode_domain
 from parameters.tools import get_global_parameter
 
 if TYPE_CHECKING:
-    from django.utils.functional import _StrOrPromise
-
     from core.actor import Actor
 
 # Cron starts the command every minute; a run may take some.
@@ -123,7 +121,7 @@ def _filters(given: Mapping[str, str]) -> list[Filter]:
 
 
 def _found(actor: Actor, filters: Sequence[Filter], query: str) -> QuerySet[MailboxOperation]:
-    found = MailboxOperation.objects.visible_to(actor).ordered()
+    found = MailboxOperation.objects.visible_to(actor).orders()
     chosen = {one.name: one.value for one in filters if one.value}
     columns = ("old_address", "new_address", "source", "target")
     return found.filter(containing(query, exact=columns) if query else Q(), **chosen)
@@ -309,10 +307,10 @@ def fate_of_directories(number: int) -> list[str]:
         ]
     kept = ngettext("for %(days)d day", "for %(days)d days", days) % {"days": days}
     words = ngettext(
-        "Its mail directory goes to the trash, where a super administrator can restore it %(kept)s, unless you keep it "
-        "where it is.",
-        "Their mail directories go to the trash, where a super administrator can restore them %(kept)s, unless you keep "
-        "them where they are.",
+        "Its mail directory goes to the trash, where a super administrator can restore it %(kept)s, unless you keep "
+        "it where it is.",
+        "Their mail directories go to the trash, where a super administrator can restore them %(kept)s, unless you "
+        "keep them where they are.",
         number,
     )
     return [words % {"kept": kept}]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 import django
 from django.db import connection
-from django.utils.translation import gettext_lazy as _
 
 from admin.gateways import doveadm
 from admin.queries.directories import last_run

@@ -13,8 +13,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from admin import domain_features, policies
-from admin.bulk_changes import TO_THINGS
 from admin.allocation import allocated, limited_owners
+from admin.bulk_changes import TO_THINGS
 from admin.forms.deletion import DeletionForm
 from admin.forms.domains import AdministratorForm, DomainCreateForm, DomainUpdateForm, domain_values
 from admin.models import Account, Domain
