@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, QuerySet, Sum
@@ -15,7 +15,7 @@ from admin.models import Account, Alias, AliasRecipient, Domain, DomainAlias, Ma
 from admin.publication import chunks
 from admin.queries.directories import fate_of_directories
 from core.models import User
-from core.presentation import size_text
+from core.presentation import size_text, unicode_domain
 from core.roles import Role
 from parameters.tools import get_global_parameter
 
@@ -125,9 +125,10 @@ def of_giving_up(ids: Ids) -> list[str]:
     ]
 
 
-def of_restoring(_ids: Ids) -> list[str]:
+def of_restoring(ids: Ids) -> list[str]:
     """Directories come back from the trash."""
     return [
+        *_nobody_to_restore_for(ids.get(Kind.ORDER, ())),
         gettext("What was deleted becomes the directory of the mailbox that has the old address now."),
         gettext("Until the command has moved it, mail for that mailbox waits and no mail program signs in."),
         gettext(
@@ -135,6 +136,27 @@ def of_restoring(_ids: Ids) -> list[str]:
             "the trash."
         ),
     ]
+
+
+def _nobody_to_restore_for(pks: Sequence[int]) -> Iterator[str]:
+    wanted = [
+        order.wanted_by for some in chunks(pks) for order in MailboxOperation.objects.filter(pk__in=some)
+    ]
+    present = _found(Mailbox.objects.all(), "user__email", wanted, "user__email")
+    missing = [address for address in wanted if address not in present]
+    if missing and len(wanted) == 1:
+        shown = {"address": unicode_domain(missing[0])}
+        yield gettext("Nobody has %(address)s now: say below which mailbox it is for.") % shown
+        return
+    yield from _counted(
+        len(missing),
+        lambda n: ngettext(
+            "%(number)s is left out, because nobody has its address now: restore it alone, and say for which mailbox.",
+            "%(number)s are left out, because nobody has their addresses now: restore them one by one, and say for "
+            "which mailboxes.",
+            n,
+        ),
+    )
 
 
 def _of_mailboxes(addresses: set[str]) -> Iterator[str]:

@@ -202,7 +202,9 @@ def _facts(actor: Actor, orders: int) -> str:
     if not failed:
         return words
     shown = {"number": number_format(failed, use_l10n=True, force_grouping=True)}
-    wanting = ngettext("%(number)s waits for your decision", "%(number)s wait for your decision", failed)
+    wanting = ngettext(
+        "%(number)s failure waits for your decision", "%(number)s failures wait for your decision", failed
+    )
     return f"{words}, {wanting % shown}"
 
 
@@ -264,7 +266,9 @@ def moving_notice(actor: Actor | None, address: str) -> MovingNotice | None:
         return None
     order = next((each for each in orders if each.state == _State.FAILED), orders[0])
     sees_orders = actor is not None and policies.may_decide_about_directories(actor)
-    reason = order.last_error if sees_orders else ""
+    reason = (
+        _("Reason: %(reason)s") % {"reason": order.last_error} if sees_orders and order.last_error else ""
+    )
     url = orders_url(q=address) if sees_orders else ""
     if order.state == _State.FAILED:
         title = _("The directory of this mailbox could not be moved.")

@@ -6,18 +6,15 @@ import platform
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
-from importlib import metadata
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import django
 from django.db import connection
 
 from admin.gateways import doveadm
 from admin.queries.directories import last_run
+from core.version import VERSION
 from parameters.tools import get_global_parameter
-
-if TYPE_CHECKING:
-    from django.utils.functional import _StrOrPromise
 
 # A page waits no longer for a Dovecot that hangs.
 _LIMIT_S: Final = 1.0
@@ -27,7 +24,7 @@ _LIMIT_S: Final = 1.0
 class Program:
     """Something that runs; *version* is blank where it was not found."""
 
-    name: _StrOrPromise
+    name: str
     version: str
 
 
@@ -44,7 +41,7 @@ def information_page() -> InformationPage:
     """What runs here now."""
     return InformationPage(
         programs=[
-            Program("Modoboa", _installed("modoboa")),
+            Program("Modoboa", VERSION),
             Program("Python", platform.python_version()),
             Program("Django", django.get_version()),
             _database(),
@@ -53,14 +50,6 @@ def information_page() -> InformationPage:
         ran_at=last_run(),
         handles_directories=bool(get_global_parameter("handle_mailboxes", "admin")),
     )
-
-
-def _installed(distribution: str) -> str:
-    """The installed version; blank where the panel runs from a copy of its source."""
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return ""
 
 
 def _database() -> Program:
