@@ -79,10 +79,10 @@ def of_deletion(ids: Ids) -> list[str]:
 def of_retrying(_ids: Ids) -> list[str]:
     """What failed is tried again."""
     return [
-        gettext("The command carries them out with its next run, and tries as often as if they were new."),
+        gettext("The command tries again with its next run, and as often as if this were new."),
         gettext(
-            "Mend first what the reason names: nothing on the disk is ever overwritten, so what is still in the way "
-            "makes them fail again."
+            "Mend first what the reason names: nothing on the disk is ever overwritten, so it fails again while "
+            "something is in the way."
         ),
     ]
 
