@@ -137,16 +137,22 @@ def decide_about_directories(actor: Actor, /, plan: BulkPlan) -> BulkReport:
     """
     orders = MailboxOperation.objects.visible_to(actor).orders()
     batch = _Batch(Kind.ORDER, orders, plan, name=lambda order: " → ".join(order.addresses))
-    if plan.change.verb is Verb.RETRY:
-        return batch.run(lambda some: retry_directory_orders(actor, some))
-    if plan.change.verb is Verb.GIVE_UP:
-        return batch.run(lambda some: give_up_directory_orders(actor, some))
-    if number_of(plan.ids) > 1:
-        return batch.run(lambda some: restore_directories(actor, [Restoration(order) for order in some]))
-    box = _mailbox_at(actor, plan.mailbox)
-    restore_directories(actor, [Restoration(order, box) for order in batch.members])
-    batch.done = [order.pk for order in batch.members]
-    return batch.report()
+    if plan.change.verb is Verb.RESTORE and number_of(plan.ids) == 1:
+        box = _mailbox_at(actor, plan.mailbox)
+        restore_directories(actor, [Restoration(order, box) for order in batch.members])
+        batch.done = [order.pk for order in batch.members]
+        return batch.report()
+    work = {
+        Verb.RETRY: retry_directory_orders,
+        Verb.GIVE_UP: give_up_directory_orders,
+        Verb.RESTORE: _restore,
+    }[plan.change.verb]
+    return batch.run(lambda some: work(actor, some))
+
+
+def _restore(actor: Actor, orders: Sequence[MailboxOperation]) -> None:
+    """Each for the mailbox that has its address now."""
+    restore_directories(actor, [Restoration(order) for order in orders])
 
 
 def _mailbox_at(actor: Actor, address: str) -> Mailbox | None:
