@@ -327,8 +327,10 @@ def test_the_consequences_of_a_deletion_are_those_of_all_together(cast: Cast) ->
     create_alias(cast.root, address="p0@dora.example", recipients=("x@else.example",))
     assert preview(cast.dora, DELETE, both(accounts)).consequences == [
         "2 mailboxes stop receiving and sending at once.",
-        "Their mail directories stay on the disk, since the panel does not handle directories; no new mailbox gets "
-        "them.",
+        (
+            "Their mail directories stay on the disk, since the panel does not handle directories; no new mailbox gets "
+            "them."
+        ),
         "1 alias or forward goes with them.",
         "1 other alias loses a recipient.",
         "2 other aliases lose their last recipient and are deleted too.",
