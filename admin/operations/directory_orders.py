@@ -89,7 +89,7 @@ def restore_directories(actor: Actor, /, restorations: Sequence[Restoration]) ->
     refusals = Refusals()
     deletions = _locked_deletions(actor, restorations)
     boxes = _mailboxes(actor, restorations, deletions)
-    seen: set[int] = set()
+    seen: set[Mailbox | MailboxOperation] = set()
     unfinished = MailboxOperation.objects.unfinished().filter(
         mailbox_id__in=[box.pk for box in boxes.values()]
     )
@@ -101,12 +101,12 @@ def restore_directories(actor: Actor, /, restorations: Sequence[Restoration]) ->
         elif box is None:
             message = _("Nobody has this address now. Choose the mailbox that the directory is for.")
             refusals.add(position, "mailbox", "no_mailbox", message)
-        elif box.pk in seen or restoration.order.pk in seen:
+        elif not seen.isdisjoint({box, restoration.order}):
             refusals.add(position, "mailbox", "twice", _("One directory for one mailbox, please."))
         elif box.pk in busy:
             message = _("The directory of this mailbox is still being moved. Try again when that is done.")
             refusals.add(position, "mailbox", "busy", message)
-        seen |= {box.pk} if box else set()
+        seen |= {restoration.order} | ({box} if box else set())
     refusals.raise_if_any()
     orders = []
     keys = publication.Keys()

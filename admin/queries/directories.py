@@ -241,9 +241,13 @@ def _not_running(ran: datetime | None, words: str) -> Standstill:
     if ran is None:
         fact = _("The command handle_mailbox_operations has never run.")
     else:
-        fact = _("The command handle_mailbox_operations last ran %(span)s ago.") % {"span": timesince(ran)}
+        fact = _("The command handle_mailbox_operations last found its mail root %(span)s ago.") % {
+            "span": timesince(ran)
+        }
     owner = get_global_parameter("mailboxes_owner", "admin")
-    advice = _("Let cron start it every minute as %(owner)s:") % {"owner": owner}
+    advice = _(
+        "Let cron start it every minute as %(owner)s, and read what it says when you run it yourself:"
+    ) % {"owner": owner}
     line = (
         f"* * * * *  {owner}  set -a; . /etc/modoboa/directories.env; "
         f"cd /opt/modoboa && exec venv/bin/python manage.py {Heartbeat.DIRECTORIES}"

@@ -174,7 +174,7 @@ def test_a_directory_whose_time_is_over_is_said_to_go(people: Cast, root: Client
     ("ago", "words"),
     [
         (None, "handle_mailbox_operations has never run. Let cron start it every minute as vmail:"),
-        (timedelta(hours=2, seconds=9), "last ran 2 hours ago"),
+        (timedelta(hours=2, seconds=9), "last found its mail root 2 hours ago"),
         (timedelta(minutes=2), ""),
     ],
 )
