@@ -32,6 +32,7 @@ INNER = {
     "2.3": {
         "modoboa-dovecot-2.3.conf",
         "modoboa-dovecot-sql.conf.ext",
+        "modoboa-dovecot-names-sql.conf.ext",
         "modoboa-dovecot-dict-sql.conf.ext",
         "modoboa-last-login-dict-sql.conf.ext",
     },
