@@ -2,7 +2,8 @@
 
 A lookup has its SQL for each engine and a Python function with the same answer. The generated files, the
 explanations shown to people and the tests against real servers all come from here. Each one finds one row of
-one published table by its key. No clock is asked: what time ends is published anew (docs/adr/0013).
+one published table by its key, but for :func:`kept_name_query`, which is hardly ever asked. No clock is asked: what
+time ends is published anew (docs/adr/0013).
 
 The placeholder ``{key}`` is what the mail server puts in (``'%s'`` in a Postfix map, ``'%Lu'`` in Dovecot 2.3). Only
 the whole key is used: ``%u`` and ``%d`` make Postfix skip the query for keys that lack that part.
@@ -322,8 +323,8 @@ def kept_name_query(
     """The userdb that LMTP alone asks, about names that the first one does not know; *user* is the login.
 
     Mail that Postfix accepted for a mailbox waits for its old name when the mailbox is renamed: aliases are looked up
-    once, when mail comes in. An address that leads to one mailbox is that mailbox here, and so is one in another name of
-    its domain. Every part is a look at a unique key; they are asked for what a rename left in a queue, so they may be many.
+    once, when mail comes in. An address that leads to one mailbox is that mailbox here, and so is one in another name
+    of its domain. Every part is a look at a unique key. There are several of them, for what a rename left in a queue.
     """
     # Of a domain that stands for itself *target* is empty.
     other = f"(SELECT {joined(engine, local_part, _AT, 'target')} FROM mail_domain WHERE name = {domain})"

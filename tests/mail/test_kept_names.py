@@ -75,7 +75,7 @@ def taken_for(stack: MailStack, address: str) -> str | None:
     sockets = stack.dovecot.directory / "run" / "auth-userdb"
     user = userdb.users(sockets, [address.encode()], service="lmtp")[0]
     assert lmtp_code(stack, address) == (250 if user else 550)
-    return user and user["user"]
+    return user["user"] if user else None
 
 
 def rename(panel: Panel, old: str, new: str, *, kept: str = ON) -> str:
@@ -222,8 +222,15 @@ def test_an_old_name_is_no_login_and_nobody_sees_that_it_was_one(each_stack: Mai
     sam = panel.new_account(f"sam@{domain}")
     rename(panel, sam, f"samuel@{domain}")
     nobody = f"nobody@{domain}"
-    for sign_in in (each_stack.imap_login, each_stack.pop3_login, each_stack.doveadm_auth, submit(each_stack)):
-        told = [refusal(sign_in, login, password) for login in (sam, nobody) for password in (PASSWORD, "No-1")]
+    for sign_in in (
+        each_stack.imap_login,
+        each_stack.pop3_login,
+        each_stack.doveadm_auth,
+        submit(each_stack),
+    ):
+        told = [
+            refusal(sign_in, login, password) for login in (sam, nobody) for password in (PASSWORD, "No-1")
+        ]
         assert len(set(told)) == 1, told
     assert each_stack.doveadm_user(sam) is None
     assert sam not in each_stack.doveadm("user", f"*@{domain}").split()
