@@ -239,7 +239,7 @@ def standstills(actor: Actor) -> list[Standstill]:
 def _not_running(ran: datetime | None, words: str) -> Standstill:
     title = _("Nobody carries the orders out.")
     if ran is None:
-        fact = _("The command handle_mailbox_operations has never run.")
+        fact = _("The command handle_mailbox_operations has never run or never found its mail root.")
     else:
         fact = _("The command handle_mailbox_operations last found its mail root %(span)s ago.") % {
             "span": timesince(ran)

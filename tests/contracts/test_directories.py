@@ -173,7 +173,10 @@ def test_a_directory_whose_time_is_over_is_said_to_go(people: Cast, root: Client
 @pytest.mark.parametrize(
     ("ago", "words"),
     [
-        (None, "handle_mailbox_operations has never run. Let cron start it every minute as vmail:"),
+        (
+            None,
+            "handle_mailbox_operations has never run or never found its mail root. Let cron start it every minute as vmail, and read",
+        ),
         (timedelta(hours=2, seconds=9), "last found its mail root 2 hours ago"),
         (timedelta(minutes=2), ""),
     ],

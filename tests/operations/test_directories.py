@@ -44,7 +44,7 @@ from admin.operations import (
 )
 from core.models import Log
 from tests.cast import Cast
-from tests.operations.evidence import forbidden, refused_as, statements
+from tests.operations.evidence import forbidden, refused, refused_as, statements
 from tests.operations.people import account_of, person, set_parameter
 
 OWNER = pwd.getpwuid(os.geteuid()).pw_name
