@@ -175,7 +175,7 @@ def test_a_directory_whose_time_is_over_is_said_to_go(people: Cast, root: Client
     [
         (
             None,
-            "handle_mailbox_operations has never run or never found its mail root. Let cron start it every minute as vmail, and read",
+            "or never found its mail root. Let cron start it every minute as vmail, and read",
         ),
         (timedelta(hours=2, seconds=9), "last found its mail root 2 hours ago"),
         (timedelta(minutes=2), ""),
