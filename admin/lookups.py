@@ -1,8 +1,8 @@
 """Every question that Postfix and Dovecot ask, defined once.
 
 A lookup has its SQL for each engine and a Python function with the same answer. The generated files, the
-explanations shown to people and the tests against real servers all come from here. Each one reads one published
-table through one index.
+explanations shown to people and the tests against real servers all come from here. Each one finds one row of
+one published table by its key. No clock is asked: what time ends is published anew (docs/adr/0013).
 
 The placeholder ``{key}`` is what the mail server puts in (``'%s'`` in a Postfix map, ``'%Lu'`` in Dovecot 2.3). Only
 the whole key is used: ``%u`` and ``%d`` make Postfix skip the query for keys that lack that part.
@@ -17,10 +17,17 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db.models import Case, CharField, F, Q, QuerySet, Value, When
-from django.utils import timezone
+from django.db.models import CharField, QuerySet, Value
 
 from admin.models import MailCheck, MailDomain, MailRoute, MailSender, MailTransport, MailUser
+from admin.models.published import (
+    CLOSED_ACTION,
+    LOCAL_TRANSPORT,
+    OPEN_ACTION,
+    RETRY_ACTION,
+    RETRY_TRANSPORT,
+    unlisted,
+)
 from core.signals import register_postfix_maps
 
 
@@ -32,23 +39,8 @@ class Engine(StrEnum):
     SQLITE = "sqlite"
 
 
-# Whether an instant is past (Django keeps UTC). SQLite compares texts, and datetime('now') has no fractions of
-# a second; strftime() has, but a percent sign means something to Postfix and to Dovecot.
-_PAST = {
-    # A keyword: PostgreSQL would look a function up by its name in every query.
-    Engine.POSTGRESQL: "{0} <= CURRENT_TIMESTAMP",
-    Engine.MYSQL: "{0} <= utc_timestamp(6)",
-    Engine.SQLITE: "julianday({0}) <= julianday('now')",
-}
-# Shorter to plan than a question for NULL beside it.
-_NOT_EXPIRED = "({past}) IS NOT TRUE"
-
-# Literals, so that no stored text can become an action or a transport of Postfix.
-RETRY_ACTION = "450 4.2.1 This mailbox is being moved, please try again in a few minutes"
-CLOSED_ACTION = "550 5.2.1 This address is switched off"
+# The other actions and transports are made by the database: admin/models/published.py.
 VERIFY_ACTION = "reject_unverified_recipient"
-RETRY_TRANSPORT = "retry:4.2.1 mailbox is being moved"
-LOCAL_TRANSPORT = "lmtp:unix:private/dovecot-lmtp"
 
 
 def joined(engine: Engine, *parts: str) -> str:
@@ -78,9 +70,8 @@ class MapFile(Protocol):
 class Lookup:
     """A question with one key.
 
-    *template* is SQL with ``{key}`` and perhaps ``{past}`` (``expires_at`` is over), ``{begun}`` (``since`` has come)
-    or ``{next_hop}`` (of a relay, as Postfix spells it); *answer* gives the values for a key as the mail server asks it
-    (lower case), in no particular order.
+    *template* is SQL with ``{key}``; *answer* gives the values for a key as the mail server asks it (lower case), in no
+    particular order.
     """
 
     name: str
@@ -93,14 +84,9 @@ class Lookup:
         """Documented name of the map file."""
         return f"sql-{self.name}.cf"
 
-    def sql(self, engine: Engine, key: str) -> str:
-        """The query for *engine* with *key* in place, quotes included."""
-        return self.template.format(
-            key=key,
-            past=_PAST[engine].format("expires_at"),
-            begun=_PAST[engine].format("since"),
-            next_hop=joined(engine, "service", "':['", "host", "']:'", "port"),
-        )
+    def sql(self, engine: Engine, key: str) -> str:  # noqa: ARG002 - the same for all
+        """The query with *key* in place, quotes included."""
+        return self.template.format(key=key)
 
 
 def _names(kind: MailDomain.Kind, column: str) -> Callable[[str], list[str]]:
@@ -112,32 +98,25 @@ def _names(kind: MailDomain.Kind, column: str) -> Callable[[str], list[str]]:
 
 def next_addresses(keys: Iterable[str]) -> dict[str, list[str]]:
     """Answers of the map ``aliases`` for many keys, in one statement; keys without an answer are left out."""
-    now = timezone.now()
-    answers: dict[str, list[str]] = {}
-    routes = MailRoute.objects.filter(address__in=set(keys)).order_by("address", "target")
-    for key, target, expires_at in routes.values_list("address", "target", "expires_at"):
-        expired = expires_at is not None and expires_at <= now
-        if not expired or not key.startswith("@"):
-            answers.setdefault(key, []).append(key if expired else target)
-    return answers
+    return _lists(MailRoute.objects.filter(address__in=set(keys)), "targets")
+
+
+def logins(keys: Iterable[str]) -> dict[str, list[str]]:
+    """Who may send from each of *keys*, as :func:`next_addresses`."""
+    return _lists(MailSender.objects.filter(address__in=set(keys)), "logins")
+
+
+def _lists(rows: QuerySet[Any], column: str) -> dict[str, list[str]]:
+    return {key: unlisted(text) for key, text in rows.values_list("address", column)}
 
 
 def _next_addresses(key: str) -> list[str]:
     return next_addresses([key]).get(key, [])
 
 
-def entitled(keys: Iterable[str]) -> QuerySet[MailSender]:
-    """Who may send from each of *keys* now, with the reason."""
-    valid = Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
-    return MailSender.objects.filter(valid, address__in=set(keys))
-
-
-def _logins(source: MailSender.Source | None = None) -> Callable[[str], list[str]]:
+def _logins(column: str) -> Callable[[str], list[str]]:
     def answer(key: str) -> list[str]:
-        senders = entitled([key])
-        if source is not None:
-            senders = senders.filter(source=source)
-        return list(senders.values_list("login", flat=True))
+        return _lists(MailSender.objects.filter(address=key), column).get(key, [])
 
     return answer
 
@@ -164,28 +143,20 @@ def facts(names: Iterable[str], addresses: Iterable[str]) -> dict[tuple[Fact, st
     found = rows(Fact.DOMAIN, MailDomain.objects.filter(name__in=names), "name", "kind").union(
         rows(Fact.USER, MailUser.objects.filter(address__in=addresses), "address", "address"),
         rows(Fact.TRANSPORT, MailTransport.objects.filter(address__in=addresses), "address", "kind"),
-        rows(Fact.CHECK, _checks(addresses), "address", "says"),
+        rows(Fact.CHECK, MailCheck.objects.filter(address__in=addresses), "address", "action"),
         all=True,
     )
     return {(Fact(fact), key): value for fact, key, value in found}
 
 
-def _checks(keys: Iterable[str]) -> QuerySet[MailCheck, Any]:
-    """What is said to a client about *keys* now, as an action: ``says``."""
-    closes_later = When(
-        action=MailCheck.Action.CLOSED, since__gt=timezone.now(), then=Value(MailCheck.Action.OPEN)
-    )
-    told = MailCheck.objects.filter(address__in=set(keys))
-    return told.annotate(says=Case(closes_later, default=F("action"), output_field=CharField()))
-
-
 def _own_end(key: str) -> list[str]:
-    return list(MailRoute.objects.filter(address=key, target=key).values_list("address", flat=True))
+    return [key] if key in _next_addresses(key) else []
 
 
 def _refusals(key: str) -> list[str]:
     texts = {"retry": RETRY_ACTION, "closed": CLOSED_ACTION}
-    return [texts.get(check["says"], "DUNNO") for check in _checks([key]).values("says")]  # type: ignore[misc]  # annotated
+    actions = MailCheck.objects.filter(address=key).values_list("action", flat=True)
+    return [texts.get(action, OPEN_ACTION) for action in actions]
 
 
 def next_hop(service: str, host: str, port: int) -> str:
@@ -214,42 +185,28 @@ POSTFIX: tuple[Lookup, ...] = (
     ),
     Lookup(
         name="aliases",
-        # An expired address answers for itself: nobody signs in as it, so its mail is refused, and no catch-all
-        # takes it. An expired catch-all answers nothing.
         question="Where does mail for this address, or for @domain, go next? (virtual_alias_maps)",
-        template=(
-            "SELECT CASE WHEN {past} THEN address ELSE target END FROM mail_route WHERE address = {key} "
-            # Of the key, not of the column: a constant, which is done with when the query is planned.
-            f"AND (substr({{key}}, 1, 1) <> '@' OR {_NOT_EXPIRED})"
-        ),
+        template="SELECT targets FROM mail_route WHERE address = {key}",
         answer=_next_addresses,
     ),
     Lookup(
         name="mailboxes",
         # Not of the table that Dovecot reads: what Postfix need not see are passwords.
         question="Does mail for this address end here? (virtual_mailbox_maps)",
-        template="SELECT address FROM mail_route WHERE address = {key} AND target = {key}",
+        template="SELECT address FROM mail_route WHERE address = {key} AND ends_here",
         answer=_own_end,
     ),
     Lookup(
         name="maintain",
         question="Must mail for this address wait, or is it switched off? (check_recipient_access)",
-        # DUNNO keeps Postfix from asking for the address without its extension.
-        template=(
-            f"SELECT CASE WHEN action = 'retry' THEN '{RETRY_ACTION}' "
-            f"WHEN action = 'closed' AND ({{begun}}) IS NOT FALSE THEN '{CLOSED_ACTION}' ELSE 'DUNNO' END "
-            "FROM mail_check WHERE address = {key}"
-        ),
+        template="SELECT answer FROM mail_check WHERE address = {key}",
         answer=_refusals,
     ),
     Lookup(
         name="spliteddomains-transport",
         # The check above sees what the client typed; this also holds back mail that an alias leads to a mailbox.
         question="Does mail for this address go another way than the rest of its domain? (transport_maps, first)",
-        template=(
-            f"SELECT CASE kind WHEN 'retry' THEN '{RETRY_TRANSPORT}' ELSE '{LOCAL_TRANSPORT}' END "
-            "FROM mail_transport WHERE address = {key} AND kind <> 'relay'"
-        ),
+        template="SELECT answer FROM mail_transport WHERE address = {key} AND kind <> 'relay'",
         answer=_special_ways,
     ),
     # Postfix takes the answer of the first map that has one. This one therefore names everybody who may send from
@@ -257,20 +214,20 @@ POSTFIX: tuple[Lookup, ...] = (
     Lookup(
         name="sender-login-mailboxes",
         question="Who may send from this address? (smtpd_sender_login_maps, first)",
-        template=f"SELECT login FROM mail_sender WHERE address = {{key}} AND {_NOT_EXPIRED}",
-        answer=_logins(),
+        template="SELECT logins FROM mail_sender WHERE address = {key}",
+        answer=_logins("logins"),
     ),
     Lookup(
         name="sender-login-aliases",
         question="Who may send from this address because an alias delivers to him? (smtpd_sender_login_maps)",
-        template=f"SELECT login FROM mail_sender WHERE address = {{key}} AND source = 'alias' AND {_NOT_EXPIRED}",
-        answer=_logins(MailSender.Source.ALIAS),
+        template="SELECT alias_logins FROM mail_sender WHERE address = {key} AND alias_logins <> ''",
+        answer=_logins("alias_logins"),
     ),
     Lookup(
         name="sender-login-mailboxes-extra",
         question="Who was given this address to send from? (smtpd_sender_login_maps)",
-        template="SELECT login FROM mail_sender WHERE address = {key} AND source = 'extra'",
-        answer=_logins(MailSender.Source.EXTRA),
+        template="SELECT extra_logins FROM mail_sender WHERE address = {key} AND extra_logins <> ''",
+        answer=_logins("extra_logins"),
     ),
 )
 
@@ -347,17 +304,14 @@ def password_query(engine: Engine, key: str) -> str:
 
 
 def user_query(engine: Engine, key: str, mailboxes: Mailboxes, *, version: str) -> str:
-    """Dovecot's userdb: home, owner and quota; the name of the quota field changed with version 2.4."""
+    """Dovecot's userdb: home and quota, whose name changed with version 2.4. The owner is the same for all of them."""
     home = joined(engine, f"'{mailboxes.root}/'", "home")
     quota = (
         f"{joined(engine, chr(39) + '*:bytes=' + chr(39), 'quota', chr(39) + 'M' + chr(39))} AS quota_rule"
         if version == "2.3"
         else f"{joined(engine, 'quota', chr(39) + 'M' + chr(39))} AS quota_storage_size"
     )
-    return (
-        f"SELECT {home} AS home, '{mailboxes.uid}' AS uid, '{mailboxes.gid}' AS gid, {quota} "
-        f"FROM mail_user WHERE {_is_user(engine, key)}"
-    )
+    return f"SELECT {home} AS home, {quota} FROM mail_user WHERE {_is_user(engine, key)}"
 
 
 def _is_user(engine: Engine, key: str) -> str:

@@ -8,7 +8,8 @@ administrators; they are:
 * A name is published when its domain, and for an alias of a domain also its target, is enabled. An international
   name is published as its A-label only (docs/adr/0002).
 * An address that somebody holds is never left to a catch-all. What is switched off or expired answers for itself,
-  and since nobody signs in under that name, mail for it is refused.
+  and since nobody signs in under that name, mail for it is refused. Nothing that reads the tables looks at a clock:
+  :func:`due` finds what time has ended since it was published.
 * Only recipients that can take mail are published; an alias whose recipients are all switched off is refused.
 * Only an enabled account with a mailbox in an enabled domain signs in, receives and sends.
 * What answers for itself though nobody signs in under it is closed: refused before any other question.
@@ -21,12 +22,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from itertools import chain, islice
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import connection, transaction
 from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
+from django.utils import timezone
 
 from admin.models import (
     Alias,
@@ -44,14 +47,15 @@ from admin.models import (
     SenderAddress,
 )
 from admin.models.domain import DomainKind
+from admin.models.published import listed
 from core.addresses import without_extension
 from core.insertion import insert
 
 _CHUNK = 5_000
-# Rows named in one DELETE: SQLite spells pairs out as a chain of ORs, which may be 1,000 long.
-_DELETE_CHUNK = 500
 # Operations until whose end their addresses do not answer.
 _MOVING = (MailboxOperation.Kind.RENAME, MailboxOperation.Kind.RESTORE)
+# As long may take what publishes things when their time is over.
+_GRACE = timedelta(minutes=5)
 T = TypeVar("T")
 S = TypeVar("S")
 
@@ -74,8 +78,6 @@ class Difference:
     model: type[Model]
     surplus: list[Any]
     missing: list[Any]
-    # Keys under which nothing stays.
-    ended: set[str] = field(default_factory=set)
 
     @property
     def size(self) -> int:
@@ -197,6 +199,7 @@ class _Sources:
         self.addresses = frozenset(addresses)
         self.held = self.addresses - gone
         self.names = _names_of(self.held)
+        self.now = timezone.now()
 
     @cached_property
     def mailboxes(self) -> dict[str, _Box]:
@@ -255,8 +258,14 @@ class _Sources:
         for address in self.mailboxes.keys() | self.aliases.keys():
             alias = self.aliases.get(address)
             closed = address in self.mailboxes and address not in self.open_mailboxes
-            ways[address] = [] if alias is None or closed or not alias.enabled else self.recipients[alias.pk]
+            ways[address] = (
+                [] if alias is None or closed or self.is_over(alias) else self.recipients[alias.pk]
+            )
         return ways
+
+    def is_over(self, alias: Alias) -> bool:
+        """The alias is switched off, or has expired."""
+        return not alias.enabled or (alias.expire_at is not None and alias.expire_at <= self.now)
 
     @cached_property
     def recipients(self) -> dict[int, list[_Recipient]]:
@@ -317,14 +326,20 @@ def _derive_domains(names: Sequence[str]) -> Iterator[MailDomain]:
 
 def _derive_routes(sources: _Sources) -> Iterator[MailRoute]:
     for domain_alias in sources.domain_aliases:
-        yield MailRoute(address=f"@{domain_alias.name}", target=f"@{domain_alias.target.name}")
-    for address, targets in sources.ways.items():
-        for recipient in targets:
+        yield MailRoute(
+            address=f"@{domain_alias.name}", targets=f"@{domain_alias.target.name}", ends_here=False
+        )
+    for address, recipients in sources.ways.items():
+        targets = {recipient.address for recipient in recipients}
+        if targets:
             yield MailRoute(
-                address=address, target=recipient.address, expires_at=sources.aliases[address].expire_at
+                address=address,
+                targets=listed(targets),
+                ends_here=address in targets,
+                expires_at=sources.aliases[address].expire_at,
             )
-        if not targets and not address.startswith("@"):
-            yield MailRoute(address=address, target=address)
+        elif not address.startswith("@"):
+            yield MailRoute(address=address, targets=address, ends_here=True)
 
 
 def _derive_users(sources: _Sources) -> Iterator[MailUser]:
@@ -344,15 +359,20 @@ def documented_home(domain_name: str, local_part: str) -> str:
 
 
 def _derive_senders(sources: _Sources) -> Iterator[MailSender]:
-    source = MailSender.Source
-    for address in sources.open_mailboxes:
-        yield MailSender(address=address, login=address, source=source.MAILBOX)
-    for address, alias in sources.aliases.items():
-        logins = {recipient.login for recipient in sources.recipients[alias.pk]} if alias.enabled else set()
-        for login in logins - {"", address}:
-            yield MailSender(address=address, login=login, source=source.ALIAS, expires_at=alias.expire_at)
+    extra: dict[str, set[str]] = defaultdict(set)
     for address, login in sources.extra_senders:
-        yield MailSender(address=address, login=login, source=source.EXTRA)
+        extra[address].add(login)
+    for address in sources.ways.keys() | extra.keys():
+        own = {address} & sources.open_mailboxes.keys()
+        by_alias = {recipient.login for recipient in sources.ways.get(address, ())} - {"", address}
+        given = extra.get(address, set())
+        if logins := own | by_alias | given:
+            yield MailSender(
+                address=address,
+                logins=listed(logins),
+                alias_logins=listed(by_alias),
+                extra_logins=listed(given),
+            )
 
 
 def _derive_transports(sources: _Sources) -> Iterator[MailTransport]:
@@ -377,10 +397,8 @@ def _derive_checks(sources: _Sources) -> Iterator[MailCheck]:
         if address in sources.moving or address in sources.open_mailboxes or address.startswith("@"):
             continue
         alias = sources.aliases.get(address)
-        closes_at = None if alias is None or not targets else alias.expire_at
-        is_copied = alias is not None and sources.copies(alias)
-        if not is_copied and (not targets or closes_at):
-            yield MailCheck(address=address, action=action.CLOSED, since=closes_at)
+        if not targets and not (alias is not None and sources.copies(alias)):
+            yield MailCheck(address=address, action=action.CLOSED)
         elif without_extension(address) != address:
             yield MailCheck(address=address, action=action.OPEN)
     verified = {name for name, relay in sources.relays.items() if relay.verifies}
@@ -408,16 +426,13 @@ class _Table(Generic[S]):
 
     def difference(self, keys: Collection[str], sources: S) -> Difference:
         """What is stored under *keys* against what should be."""
-        columns = [column.attname for column in self.model._meta.concrete_fields]
         stored = self.model.objects.filter(**{f"{self.key}__among": keys}).order_by()
-        there = set(stored.values_list(*columns))
+        there = set(stored.values_list(*_columns(self.model)))
         wanted = {_content(row): row for row in self.derive(sources)}
         return Difference(
             self.model,
-            surplus=[self.model(*content) for content in there.difference(wanted)],
+            surplus=[_row(self.model, content) for content in there.difference(wanted)],
             missing=[row for content, row in wanted.items() if content not in there],
-            ended={content[columns.index(self.key)] for content in there}
-            - {getattr(row, self.key) for row in wanted.values()},
         )
 
 
@@ -477,16 +492,11 @@ def _by_table(
 
 
 def _apply(table: _Table[Any], difference: Difference) -> int:
-    """Delete by key where a key ends, by row where some of its rows stay; then insert."""
-    rows = table.model.objects
-    if difference.ended:
-        rows.filter(**{f"{table.key}__among": difference.ended}).delete()
-    single = [row.pk for row in difference.surplus if getattr(row, table.key) not in difference.ended]
-    for some in chunks(single, size=_DELETE_CHUNK):
-        rows.filter(pk__in=some).delete()
+    if difference.surplus:
+        wrong = {row.pk for row in difference.surplus}
+        table.model.objects.filter(**{f"{table.key}__among": wrong}).delete()
     if difference.missing:
-        columns = [column.attname for column in table.model._meta.concrete_fields]
-        insert(table.model, columns, map(_content, difference.missing))
+        insert(table.model, _columns(table.model), map(_content, difference.missing))
     return difference.size
 
 
@@ -512,38 +522,55 @@ def _stored_keys(table: _Table[Any]) -> Iterator[set[str]]:
         ~Exists(Alias.objects.filter(address=key)),
         ~Exists(SenderAddress.objects.filter(address=key)),
     )
-    keys = orphans.order_by(table.key).values_list(table.key, flat=True).distinct()
+    keys = orphans.order_by(table.key).values_list(table.key, flat=True)
     while some := list(keys.filter(**{f"{table.key}__gt": last})[:_CHUNK]):
         yield set(some)
         last = some[-1]
 
 
 def drift() -> Iterator[Difference]:
-    """Everything that is published wrongly; each row once, though several sources may lead to its key."""
+    """Everything that is published wrongly; each row once, though several sources may lead to its key.
+
+    What expired a few minutes ago is not wrong yet.
+    """
+    recent = MailRoute.objects.filter(expires_at__gt=timezone.now() - _GRACE, expires_at__lte=timezone.now())
+    waiting = set(recent.values_list("address", flat=True))
     seen: set[tuple[object, ...]] = set()
+
+    def is_news(row: Model, sign: str) -> bool:
+        mark = (type(row), sign, *_content(row))
+        if mark in seen or row.pk in waiting:
+            return False
+        seen.add(mark)
+        return True
+
     for keys in all_keys():
         for difference in differences(keys):
-            surplus = [
-                row for row in difference.surplus if _is_new((difference.model, "-", *_content(row)), seen)
-            ]
-            missing = [
-                row for row in difference.missing if _is_new((difference.model, "+", *_content(row)), seen)
-            ]
+            surplus = [row for row in difference.surplus if is_news(row, "-")]
+            missing = [row for row in difference.missing if is_news(row, "+")]
             if surplus or missing:
                 yield Difference(difference.model, surplus, missing)
 
 
-def _is_new(mark: tuple[object, ...], seen: set[tuple[object, ...]]) -> bool:
-    if mark in seen:
-        return False
-    seen.add(mark)
-    return True
+def due() -> Iterator[Keys]:
+    """Addresses that lead on though their time is over."""
+    over = MailRoute.objects.filter(expires_at__lte=timezone.now()).order_by("address")
+    yield from (Keys(addresses=set(some)) for some in chunks(list(over.values_list("address", flat=True))))
+
+
+def catch_up() -> int:
+    """Publish what is :func:`due`; rows touched."""
+    return _publish_each(due())
 
 
 def rebuild() -> int:
     """Publish everything anew; waits for running operations, which lock their domains. Rows touched."""
+    return _publish_each(all_keys())
+
+
+def _publish_each(several: Iterable[Keys]) -> int:
     touched = 0
-    for keys in all_keys():
+    for keys in several:
         with transaction.atomic():
             touched += publish(keys)
     return touched
@@ -558,8 +585,17 @@ def _names_of(keys: Iterable[str]) -> frozenset[str]:
     return frozenset(key.removeprefix("@") for key in keys if key.rfind("@") < 1)
 
 
+def _columns(model: type[Model]) -> list[str]:
+    """Those that we write."""
+    return [column.attname for column in model._meta.concrete_fields if not column.generated]
+
+
+def _row(model: type[Model], content: Sequence[object]) -> Any:
+    return model(**dict(zip(_columns(model), content, strict=True)))
+
+
 def _content(row: Model) -> tuple[object, ...]:
-    return tuple(getattr(row, column.attname) for column in row._meta.concrete_fields)
+    return tuple(getattr(row, column) for column in _columns(type(row)))
 
 
 def chunks(items: Iterable[T], size: int = _CHUNK) -> Iterator[list[T]]:

@@ -172,25 +172,30 @@ INSERT INTO mail_domain (name, kind, target)
     SELECT name, CASE type WHEN 'relaydomain' THEN 'relay' ELSE 'mailbox' END, '' FROM admin_domain WHERE enabled;
 INSERT INTO mail_domain (name, kind, target) SELECT a.name, 'alias', d.name FROM admin_domainalias a
     JOIN admin_domain d ON d.id = a.target_id AND d.enabled WHERE a.enabled;
-CREATE TEMP TABLE onward AS SELECT w.address, g.address AS target, w.expire_at AS expires_at
+CREATE TEMP TABLE onward AS SELECT w.address, g.address COLLATE "C" AS target, g.login, w.expire_at AS expires_at
     FROM working w JOIN goal g ON g.alias_id = w.id LEFT JOIN box b ON b.email = w.address
-    WHERE w.enabled AND b.open IS NOT FALSE;
-INSERT INTO mail_route (address, target, expires_at)
+    WHERE w.enabled AND (w.expire_at IS NULL OR w.expire_at > now()) AND b.open IS NOT FALSE;
+INSERT INTO mail_route (address, targets, ends_here, expires_at)
     SELECT * FROM (
-        SELECT address, address AS target, NULL::timestamptz
+        SELECT address, address AS targets, true AS ends_here, NULL::timestamptz AS expires_at
             FROM (SELECT email AS address FROM box UNION SELECT address FROM working) known
             WHERE address NOT LIKE '@%' AND address NOT IN (SELECT address FROM onward)
-        UNION ALL SELECT * FROM onward
-        UNION ALL SELECT '@' || name, '@' || target, NULL FROM mail_domain WHERE kind = 'alias'
+        UNION ALL SELECT address, string_agg(DISTINCT target, ',' ORDER BY target),
+            bool_or(target = address), max(expires_at) FROM onward GROUP BY address
+        UNION ALL SELECT '@' || name, '@' || target, false, NULL FROM mail_domain WHERE kind = 'alias'
     ) route ORDER BY md5(address);
 INSERT INTO mail_user (address, password, home, quota) SELECT email, password, home, quota FROM box
     WHERE open AND email NOT IN (SELECT address FROM moving) ORDER BY md5(email);
-INSERT INTO mail_sender (address, login, source, expires_at)
-    SELECT email, email, 'mailbox', NULL::timestamptz FROM box WHERE open
-    UNION SELECT w.address, g.login, 'alias', w.expire_at FROM working w JOIN goal g ON g.alias_id = w.id
-        WHERE w.enabled AND g.login NOT IN ('', w.address)
-    UNION SELECT s.address, b.email, 'extra', NULL FROM admin_senderaddress s JOIN box b ON b.id = s.mailbox_id
-        WHERE b.open;
+INSERT INTO mail_sender (address, logins, alias_logins, extra_logins)
+    SELECT address, string_agg(DISTINCT login, ',' ORDER BY login),
+        coalesce(string_agg(DISTINCT login, ',' ORDER BY login) FILTER (WHERE source = 'alias'), ''),
+        coalesce(string_agg(DISTINCT login, ',' ORDER BY login) FILTER (WHERE source = 'extra'), '')
+    FROM (
+        SELECT email COLLATE "C" AS address, email COLLATE "C" AS login, 'mailbox' AS source FROM box WHERE open
+        UNION ALL SELECT address, login, 'alias' FROM onward WHERE login NOT IN ('', address)
+        UNION ALL SELECT s.address, b.email, 'extra' FROM admin_senderaddress s JOIN box b ON b.id = s.mailbox_id
+            WHERE b.open
+    ) sender GROUP BY address ORDER BY md5(address);
 CREATE TEMP TABLE relay AS SELECT d.name, s.name AS service, r.target_host, r.target_port, r.verify_recipients
     FROM postfix_relay_domains_relaydomain r JOIN admin_domain d ON d.id = r.domain_id AND d.enabled
     JOIN postfix_relay_domains_service s ON s.id = r.service_id;
@@ -204,23 +209,22 @@ INSERT INTO mail_transport (address, kind, service, host, port)
             ) here WHERE address NOT IN (SELECT address FROM moving)
         UNION ALL SELECT name, 'relay', service, target_host, target_port FROM relay
     ) transport (address) ORDER BY md5(address);
--- What is held, and answers for itself from now on or from some day on, or must not be taken for another address.
+-- What is held, and answers for itself, or must not be taken for another address.
 CREATE TEMP TABLE held AS
-    SELECT known.address, o.address IS NULL AS at_once, a.expire_at
+    SELECT known.address, o.address IS NULL AS closed
     FROM (SELECT email AS address FROM box UNION SELECT address FROM working) known
     LEFT JOIN box b ON b.email = known.address
     LEFT JOIN working a ON a.address = known.address
     LEFT JOIN (SELECT DISTINCT address FROM onward) o ON o.address = known.address
     WHERE known.address NOT LIKE '@%' AND b.open IS NOT TRUE AND known.address NOT IN (SELECT address FROM moving)
         AND NOT EXISTS (SELECT FROM goal g WHERE g.alias_id = a.id AND g.address = known.address AND g.login = '');
-INSERT INTO mail_check (address, action, since)
+INSERT INTO mail_check (address, action)
     SELECT * FROM (
-        SELECT address, 'retry', NULL::timestamptz FROM moving
-        UNION ALL SELECT address, CASE WHEN at_once OR expire_at IS NOT NULL THEN 'closed' ELSE 'open' END,
-                CASE WHEN NOT at_once THEN expire_at END FROM held
-            WHERE at_once OR expire_at IS NOT NULL OR address LIKE '%+%'
-        UNION ALL SELECT name, 'verify', NULL FROM relay WHERE verify_recipients
-        UNION ALL SELECT m.name, 'verify', NULL FROM mail_domain m JOIN relay r ON r.name = m.target
+        SELECT address, 'retry' FROM moving
+        UNION ALL SELECT address, CASE WHEN closed THEN 'closed' ELSE 'open' END FROM held
+            WHERE closed OR address LIKE '%+%'
+        UNION ALL SELECT name, 'verify' FROM relay WHERE verify_recipients
+        UNION ALL SELECT m.name, 'verify' FROM mail_domain m JOIN relay r ON r.name = m.target
             WHERE m.kind = 'alias' AND r.verify_recipients
     ) checked (address) ORDER BY md5(address);
 DROP TABLE moving, box, goal, working, onward, relay, held;

@@ -31,7 +31,7 @@ POSTFIX: Final[tuple[Lookup, ...]] = (
     Lookup(
         name="relaydomains-transport",
         question="Which host takes the mail of this domain? (transport_maps, second)",
-        template="SELECT {next_hop} FROM mail_transport WHERE address = {key} AND kind = 'relay'",
+        template="SELECT answer FROM mail_transport WHERE address = {key} AND kind = 'relay'",
         answer=_next_hops,
     ),
     Lookup(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pwd
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from django.utils.translation import gettext as _
@@ -67,26 +67,9 @@ def generate(
         **texts_23(credentials, quota or credentials, mailboxes, files.directory),
         **texts_24(credentials, quota or credentials, mailboxes),
     }
-    edited = prepare(files, texts, credentials, header=header, force=force)
+    edited = files.put_unless_edited(texts, credentials.engine, header=header, force=force)
     files.write()
     return [name for name in texts if name not in edited], edited
-
-
-def prepare(
-    files: GeneratedFiles,
-    texts: Mapping[str, str],
-    credentials: Credentials,
-    *,
-    header: Sequence[str],
-    force: bool,
-) -> list[str]:
-    """Put *texts* under a comment; returns the names of files that somebody edited."""
-    comment = "".join(f"# {line}\n" for line in header)
-    return [
-        name
-        for name, text in texts.items()
-        if not files.put_unless_edited(name, credentials.engine, comment + text, force=force)
-    ]
 
 
 def texts_23(users: Credentials, quota: Credentials, mailboxes: Mailboxes, place: Path) -> dict[str, str]:
@@ -95,7 +78,7 @@ def texts_23(users: Credentials, quota: Credentials, mailboxes: Mailboxes, place
     return {
         SQL_23: _sql_23(users, mailboxes),
         DICT_23: _dict_23(quota),
-        MAIN_23: _main_23(quota, place),
+        MAIN_23: _main_23(quota, mailboxes, place),
     }
 
 
@@ -150,12 +133,13 @@ def _dict_23(credentials: Credentials) -> str:
     return f"connect = {connect_23(credentials)}\n{maps}"
 
 
-def _main_23(credentials: Credentials, place: Path) -> str:
+def _main_23(credentials: Credentials, mailboxes: Mailboxes, place: Path) -> str:
     driver = DRIVERS[credentials.engine]
     return (
         "# Include it from dovecot.conf of Dovecot 2.3: !include " + str(place / MAIN_23) + "\n"
         f"passdb {{\n  driver = sql\n  args = {place / SQL_23}\n}}\n"
-        f"userdb {{\n  driver = sql\n  args = {place / SQL_23}\n}}\n"
+        f"userdb {{\n  driver = sql\n  args = {place / SQL_23}\n"
+        f"  default_fields = uid={mailboxes.uid} gid={mailboxes.gid}\n}}\n"
         f"dict {{\n  quota = {driver}:{place / DICT_23}\n}}\n"
         "plugin {\n  quota = dict:User quota::proxy::quota\n}\n"
     )
@@ -193,7 +177,8 @@ def _main_24(users: Credentials, quota: Credentials, mailboxes: Mailboxes) -> st
         f"{connection_24(users)}"
         f"passdb sql {{\n  query = {password_query(engine, _KEY_24)}\n  default_password_scheme = CRYPT\n}}\n"
         f"userdb sql {{\n  query = {user_query(engine, _KEY_24, mailboxes, version='2.4')}\n"
-        f"  iterate_query = {ITERATE_QUERY}\n}}\n"
+        f"  iterate_query = {ITERATE_QUERY}\n"
+        f"  fields {{\n    uid = {mailboxes.uid}\n    gid = {mailboxes.gid}\n  }}\n}}\n"
         'quota "User quota" {\n  driver = count\n}\n'
         "mail_plugins {\n  quota = yes\n  quota_clone = yes\n}\n"
         "quota_clone {\n  dict proxy {\n    name = quota\n  }\n}\n"

@@ -10,7 +10,7 @@ import grp
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,13 +113,20 @@ class GeneratedFiles:
         self.entries[name] = Entry(engine, _digest(text))
 
     def put_unless_edited(
-        self, name: str, engine: Engine, text: str, *, mode: int = MODE, force: bool
-    ) -> bool:
-        """As :meth:`put`, but leave a file alone that somebody edited, unless *force*; False when it was left alone."""
-        if not force and self.is_edited(name):
-            return False
-        self.put(name, engine, text, mode=mode)
-        return True
+        self,
+        texts: Mapping[str, str],
+        engine: Engine,
+        *,
+        header: Sequence[str] = (),
+        mode: int = MODE,
+        force: bool,
+    ) -> list[str]:
+        """Write each text under a comment, but not (unless *force*) where somebody edited the file; returns those."""
+        comment = "".join(f"# {line}\n" for line in header)
+        edited = [name for name in texts if not force and self.is_edited(name)]
+        for name in texts.keys() - set(edited):
+            self.put(name, engine, comment + texts[name], mode=mode)
+        return edited
 
     def write(self) -> None:
         """Write what was put, and the checksums: every file whole or none; raises :class:`ExportError`."""

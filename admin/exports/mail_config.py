@@ -92,7 +92,7 @@ def generate(
 
     Raises :class:`admin.exports.credentials.ExportError`; then nothing was written.
     """
-    dovecot_conf.refuse_unsafe(logins.users, logins.quota, logins.last_login)
+    dovecot_conf.refuse_unsafe(logins.last_login)
     values = _values(logins, mailboxes, site)
     all_files: list[GeneratedFiles] = []
     edited: list[str] = []
@@ -102,13 +102,12 @@ def generate(
         all_files.append(files)
         return files
 
-    def put(files: GeneratedFiles, texts: Mapping[str, str], mode: int, *, comment: bool = True) -> None:
-        head = "".join(f"# {line}\n" for line in header) if comment else ""
-        edited.extend(
-            str(files.directory / name)
-            for name, text in texts.items()
-            if not files.put_unless_edited(name, logins.users.engine, head + text, mode=mode, force=force)
-        )
+    def put(
+        files: GeneratedFiles, texts: Mapping[str, str], mode: int, header: Sequence[str] = header
+    ) -> None:
+        engine = logins.users.engine
+        names = files.put_unless_edited(texts, engine, header=header, mode=mode, force=force)
+        edited.extend(str(files.directory / name) for name in names)
 
     postfix = prepared(POSTFIX_CHECKSUM_FILE, "postfix", "postfix")
     put(postfix, {name: _filled_in(name, values) for name in ("main.cf", "master.cf")}, OPEN_MODE)
@@ -137,7 +136,7 @@ def generate(
         put(dovecot, {"dovecot.conf": _filled_in(f"{name}.conf", values)}, OPEN_MODE)
         inner = prepared(dovecot_conf.CHECKSUM_FILE, "dovecot", name, INNER)
         put(inner, {**texts, **common}, MODE)
-        put(inner, {last_login.SCRIPT: script}, SCRIPT_MODE, comment=False)
+        put(inner, {last_login.SCRIPT: script}, SCRIPT_MODE, header=())
     write_all(all_files)
     return edited
 

@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +175,7 @@ def _fill(draft: Path, models: tuple[type[Model], ...], check: Callable[[], None
 
 
 def _copy(model: type[Model], file: sqlite3.Connection, target: Any) -> None:
-    fields = model._meta.concrete_fields
+    fields = [field for field in model._meta.concrete_fields if not field.generated]
     quote = target.ops.quote_name
     names = ", ".join(quote(field.column) for field in fields)
     marks = ", ".join("?" * len(fields))
@@ -207,20 +206,11 @@ def _one_moment() -> Iterator[None]:
 
 def _rows(model: type[Model], columns: list[str]) -> Iterator[list[list[Any]]]:
     """All rows, some thousand at a time, in the order of the primary key; every step one scan of its index."""
-    order = [field.attname for field in model._meta.pk_fields]
-    key = order[0]
-    at = columns.index(key)
-    found = model._base_manager.order_by(*order).values_list(*columns)
+    found = model._base_manager.order_by("pk").values_list("pk", *columns)
     wanted = found
-    while some := [list(row) for row in wanted[:_CHUNK]]:
-        if len(some) < _CHUNK:
-            yield some
-            return
-        # The rows of the last key may go on beyond the chunk: they are read as a whole.
-        last = some[-1][at]
-        whole = (row for row in some if row[at] != last)
-        yield list(chain(whole, map(list, found.filter(**{key: last}).iterator(_CHUNK))))
-        wanted = found.filter(**{f"{key}__gt": last})
+    while some := list(wanted[:_CHUNK]):
+        yield [list(row[1:]) for row in some]
+        wanted = found.filter(pk__gt=some[-1][0])
 
 
 def _hand_over(descriptor: int, server: str) -> None:

@@ -4,7 +4,11 @@
 docs/mail-servers.md documents the columns.
 """
 
+from collections.abc import Iterable
+
 from django.db import models
+from django.db.models import Case, CharField, F, Q, Value, When
+from django.db.models.functions import Cast, Concat
 
 from admin.models.domain import NAME_LENGTH
 from admin.models.mailbox import PATH_LENGTH
@@ -13,6 +17,24 @@ from core.fields import ExactCharField
 
 ADDRESS_LENGTH = 254
 SERVICE_LENGTH = 100
+
+# What Postfix is told. Constants, so that no stored text can become an action or a transport.
+RETRY_ACTION = "450 4.2.1 This mailbox is being moved, please try again in a few minutes"
+CLOSED_ACTION = "550 5.2.1 This address is switched off"
+# No refusal, and no question for the same address without its extension.
+OPEN_ACTION = "DUNNO"
+RETRY_TRANSPORT = "retry:4.2.1 mailbox is being moved"
+LOCAL_TRANSPORT = "lmtp:unix:private/dovecot-lmtp"
+
+
+def listed(texts: Iterable[str]) -> str:
+    """One text of several addresses, as Postfix joins rows itself; no address has a comma in it."""
+    return ",".join(sorted(set(texts)))
+
+
+def unlisted(text: str) -> list[str]:
+    """The addresses of :func:`listed`."""
+    return text.split(",") if text else []
 
 
 class MailDomain(models.Model):
@@ -34,7 +56,7 @@ class MailDomain(models.Model):
         db_table = "mail_domain"
         constraints = (
             models.CheckConstraint(
-                condition=models.Q(kind__in=["mailbox", "alias", "relay"]), name="mail_domain_kind_known"
+                condition=Q(kind__in=["mailbox", "alias", "relay"]), name="mail_domain_kind_known"
             ),
         )
 
@@ -45,16 +67,20 @@ class MailDomain(models.Model):
 class MailRoute(models.Model):
     """Next addresses of an address, or of ``@domain``."""
 
-    pk = models.CompositePrimaryKey("address", "target")
-    address = ExactCharField(max_length=ADDRESS_LENGTH)
-    target = ExactCharField(max_length=ADDRESS_LENGTH)
-    expires_at = models.DateTimeField(null=True)
+    address = ExactCharField(max_length=ADDRESS_LENGTH, primary_key=True)
+    # As :func:`listed` makes it.
+    targets = models.TextField()
+    # The address is one of its own targets.
+    ends_here = models.BooleanField()
+    # When it has to be published anew.
+    expires_at = models.DateTimeField(null=True, db_index=True)
 
     class Meta:
         db_table = "mail_route"
+        constraints = (models.CheckConstraint(condition=~Q(targets=""), name="mail_route_leads_somewhere"),)
 
     def __str__(self) -> str:
-        return f"{self.address} -> {self.target}"
+        return f"{self.address} -> {self.targets}"
 
 
 class MailUser(models.Model):
@@ -75,35 +101,24 @@ class MailUser(models.Model):
 
 
 class MailSender(models.Model):
-    """Logins that may send from an address, or from ``@domain``."""
+    """Logins that may send from an address, or from ``@domain``; all columns as :func:`listed` makes them."""
 
-    class Source(models.TextChoices):
-        """Why."""
-
-        MAILBOX = "mailbox"
-        ALIAS = "alias"
-        EXTRA = "extra"
-
-    pk = models.CompositePrimaryKey("address", "login", "source")
-    address = ExactCharField(max_length=ADDRESS_LENGTH)
-    login = ExactCharField(max_length=ADDRESS_LENGTH)
-    source = models.CharField(max_length=10, choices=Source.choices)
-    expires_at = models.DateTimeField(null=True)
+    address = ExactCharField(max_length=ADDRESS_LENGTH, primary_key=True)
+    logins = models.TextField()
+    # Those of them whom an alias delivers to, and those who were given the address.
+    alias_logins = models.TextField(blank=True, default="")
+    extra_logins = models.TextField(blank=True, default="")
 
     class Meta:
         db_table = "mail_sender"
-        constraints = (
-            models.CheckConstraint(
-                condition=models.Q(source__in=["mailbox", "alias", "extra"]), name="mail_sender_source_known"
-            ),
-        )
+        constraints = (models.CheckConstraint(condition=~Q(logins=""), name="mail_sender_has_a_login"),)
 
     def __str__(self) -> str:
-        return f"{self.address}: {self.login}"
+        return f"{self.address}: {self.logins}"
 
 
 class MailTransport(models.Model):
-    """Addresses and domains whose mail does not go the usual way; the lookup makes Postfix's text of the parts."""
+    """Addresses and domains whose mail does not go the usual way; the database makes Postfix's text of the parts."""
 
     class Kind(models.TextChoices):
         """Where it goes."""
@@ -122,13 +137,30 @@ class MailTransport(models.Model):
     service = ExactCharField(max_length=SERVICE_LENGTH, blank=True, default="")
     host = ExactCharField(max_length=NAME_LENGTH, blank=True, default="")
     port = models.IntegerField(default=0)
+    answer = models.GeneratedField(
+        expression=Case(
+            When(kind=Kind.RETRY, then=Value(RETRY_TRANSPORT)),
+            When(kind=Kind.LOCAL, then=Value(LOCAL_TRANSPORT)),
+            default=Concat(
+                F("service"),
+                Value(":["),
+                F("host"),
+                Value("]:"),
+                Cast("port", CharField(max_length=5)),
+                output_field=CharField(),
+            ),
+            output_field=CharField(),
+        ),
+        output_field=CharField(max_length=SERVICE_LENGTH + NAME_LENGTH + 10),
+        db_persist=True,
+    )
 
     class Meta:
         db_table = "mail_transport"
         constraints = (
             models.CheckConstraint(
-                condition=models.Q(kind__in=["retry", "local"], service="", host="", port=0)
-                | models.Q(
+                condition=Q(kind__in=["retry", "local"], service="", host="", port=0)
+                | Q(
                     shapes.service_name("service"),
                     shapes.host("host"),
                     kind="relay",
@@ -144,7 +176,7 @@ class MailTransport(models.Model):
 
 
 class MailCheck(models.Model):
-    """Keys that are answered with an action at RCPT time; the action's text is a literal in the lookup."""
+    """Keys that are answered with an action at RCPT time; the database makes Postfix's text of it."""
 
     class Action(models.TextChoices):
         """What Postfix is told."""
@@ -161,14 +193,21 @@ class MailCheck(models.Model):
     # An address, or (to verify) a domain name.
     address = ExactCharField(max_length=ADDRESS_LENGTH, primary_key=True)
     action = models.CharField(max_length=10, choices=Action.choices)
-    # The action counts from this instant on.
-    since = models.DateTimeField(null=True)
+    answer = models.GeneratedField(
+        expression=Case(
+            When(action=Action.RETRY, then=Value(RETRY_ACTION)),
+            When(action=Action.CLOSED, then=Value(CLOSED_ACTION)),
+            default=Value(OPEN_ACTION),
+        ),
+        output_field=CharField(max_length=100),
+        db_persist=True,
+    )
 
     class Meta:
         db_table = "mail_check"
         constraints = (
             models.CheckConstraint(
-                condition=models.Q(action__in=["retry", "closed", "open", "verify"]),
+                condition=Q(action__in=["retry", "closed", "open", "verify"]),
                 name="mail_check_action_known",
             ),
         )

@@ -39,7 +39,7 @@ from admin.operations.domains import (
     update_domains,
 )
 from admin.operations.logins import collect_last_logins
-from admin.operations.publishing import rebuild_published
+from admin.operations.publishing import publish_due, rebuild_published
 from admin.operations.setting_up import DomainSetup, FirstAdministrator, NewDomain, set_up_domains
 
 __all__ = [
@@ -71,6 +71,7 @@ __all__ = [
     "delete_domains",
     "give_up_directory_orders",
     "only_order",
+    "publish_due",
     "random_alias_address",
     "rebuild_published",
     "remove_administrators",

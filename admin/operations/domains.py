@@ -665,7 +665,8 @@ def delete_domains(actor: Actor, /, domains: Sequence[Domain], *, keep_directori
     for delete_theirs in _dependants:
         delete_theirs(ids)
     delete_rows(Domain.objects.filter(pk__in=ids))
-    publication.publish(keys, gone=_addresses_under(keys.names, keys))
+    whole = publication.keys_of_names(keys.names).addresses
+    publication.publish(keys, gone=_addresses_under(keys.names, keys) | whole)
 
 
 def _check_deletion(

@@ -151,9 +151,9 @@ def _end_of(address: str, facts: dict[tuple[Fact, str], str]) -> End:
 def who_may_send(address: str) -> list[tuple[str, str]]:
     """Logins that may send from the address now, each with the key that lets them: the first key that has any."""
     keys = _keys(address)
-    entitled = set(lookups.entitled(keys).values_list("address", "login"))
-    first = next((key for key in keys if any(key == each for each, _login in entitled)), "")
-    return sorted((key, login) for key, login in entitled if key == first)
+    entitled = lookups.logins(keys)
+    first = next((key for key in keys if key in entitled), "")
+    return [(first, login) for login in entitled.get(first, [])]
 
 
 def addresses_in(start: Node) -> set[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import count
 from uuid import uuid4
 
+from django.core.management import call_command
 from django.urls import reverse
+from django.utils import timezone
 
 from admin.forms.controls import MENU_LIMIT
 from admin.models import Account, Alias, Domain
@@ -56,6 +59,11 @@ class Panel:
             return {"address": address}
         local, _at, domain = address.rpartition("@")
         return {"address_local": local, "address_domain": canonical_domain(domain)}
+
+    def wait_until(self, instant: datetime) -> None:
+        """And a little longer: the timer has then run, too."""
+        time.sleep(max(0, (instant - timezone.now()).total_seconds()) + 0.1)
+        call_command("modo", "publish", "--due")
 
     def new_alias(self, address: str, *recipients: str, expires: datetime | None = None) -> str:
         expiry = {"expire_at": f"{expires:%Y-%m-%dT%H:%M:%S}"} if expires else {}

@@ -7,13 +7,13 @@ import imaplib
 from django.test import Client
 from django.urls import reverse
 
-from admin.models import MailRoute
 from core import background
 from core.models import User
 from core.operations.resets import link_of
 from tests.cast import PASSWORD
 from tests.mail.browser import Browser
 from tests.mail.panel import ON, Panel
+from tests.published import targets_of
 from tests.servers.stack import MailStack, new_token
 
 FRIEND = "friend@outside.test"
@@ -49,10 +49,7 @@ def test_a_forward_of_ones_own_without_a_copy_delivers_nothing_here(
     browser.change(url, {"recipients": f"{ELSEWHERE}\n other@elsewhere.test"}, leave_out=["keep_copy"])
     token = sent(each_stack, sam)
     each_stack.sink.wait_for(token)
-    assert set(MailRoute.objects.filter(address=sam).values_list("target", flat=True)) == {
-        ELSEWHERE,
-        "other@elsewhere.test",
-    }
+    assert targets_of(sam) == {ELSEWHERE, "other@elsewhere.test"}
 
     browser.change(url, {"keep_copy": ON})
     copied = sent(each_stack, sam)

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from admin import publication
-from admin.lookups import POSTFIX, RETRY_ACTION
+from admin.lookups import POSTFIX
 from admin.models import (
     Account,
     Alias,
@@ -20,6 +20,7 @@ from admin.models import (
     MailUser,
     Quota,
 )
+from admin.models.published import RETRY_ACTION
 from admin.operations import (
     AccountSpec,
     AliasSpec,

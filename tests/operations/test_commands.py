@@ -309,7 +309,7 @@ def test_a_name_that_cannot_sign_in_is_refused(name: str) -> None:
 def test_publish_finds_and_repairs_what_somebody_broke(cast: Cast) -> None:
     assert run("modo", "publish", "--check") == ""
     MailUser.objects.filter(address="sam@dora.example").delete()
-    MailRoute.objects.create(address="ghost@dora.example", target="ghost@dora.example")
+    MailRoute.objects.create(address="ghost@dora.example", targets="ghost@dora.example", ends_here=True)
     output = StringIO()
     with pytest.raises(CommandError) as caught:
         call_command("modo", "publish", "--check", stdout=output)

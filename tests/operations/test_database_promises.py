@@ -190,7 +190,11 @@ def test_no_quota_is_out_of_range(quota: int) -> None:
         ),
         ("mail_domain", {"name": "new.example", "kind": "pipe", "target": ""}),
         ("mail_check", {"address": "new@dora.example", "action": "OK"}),
-        ("mail_sender", {"address": "new@dora.example", "login": "x", "source": "guess"}),
+        ("mail_route", {"address": "new@dora.example", "targets": "", "ends_here": False}),
+        (
+            "mail_sender",
+            {"address": "new@dora.example", "logins": "", "alias_logins": "", "extra_logins": ""},
+        ),
     ],
 )
 def test_no_word_is_stored_that_nobody_knows(table: str, columns: dict[str, Any]) -> None:
@@ -221,7 +225,7 @@ def test_nothing_that_is_one_of_a_kind_exists_twice() -> None:
     with pytest.raises(IntegrityError):
         insert("mail_user", address="sam@dora.example", password="x", home="x", quota=0)
     with pytest.raises(IntegrityError):
-        insert("mail_route", address="sam@dora.example", target="sam@dora.example")
+        insert("mail_route", address="sam@dora.example", targets="sam@dora.example", ends_here=True)
     with pytest.raises(IntegrityError):
         insert("parameters_parameter", app="core", name="rounds_number", value="1")
 
@@ -329,10 +333,8 @@ COLUMNS = [
     ("admin_quota", "username"),
     ("admin_alias", "address"),
     ("mail_route", "address"),
-    ("mail_route", "target"),
     ("mail_user", "address"),
     ("mail_sender", "address"),
-    ("mail_sender", "login"),
     ("mail_transport", "address"),
     ("mail_check", "address"),
     ("admin_mailbox", "address"),
@@ -343,9 +345,14 @@ COLUMNS = [
 ROWS = {
     "core_user": user(username="bok@dora.example", email="bok@dora.example"),
     "admin_quota": {"username": "bok@dora.example"},
-    "mail_route": {"address": "bok@dora.example", "target": "bok@dora.example"},
+    "mail_route": {"address": "bok@dora.example", "targets": "bok@dora.example", "ends_here": True},
     "mail_user": {"address": "bok@dora.example", "password": "x", "home": "x", "quota": 0},
-    "mail_sender": {"address": "bok@dora.example", "login": "bok@dora.example", "source": "extra"},
+    "mail_sender": {
+        "address": "bok@dora.example",
+        "logins": "bok@dora.example",
+        "alias_logins": "",
+        "extra_logins": "bok@dora.example",
+    },
     "mail_transport": {"address": "bok@dora.example", "kind": "retry", "service": "", "host": "", "port": 0},
     "mail_check": {"address": "bok@dora.example", "action": "retry"},
     "admin_domain": domain(name="bok.example"),

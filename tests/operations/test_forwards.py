@@ -6,7 +6,7 @@ import pytest
 
 from admin import publication
 from admin.forms.forwards import ForwardForm, forward_values
-from admin.models import Alias, AliasRecipient, MailRoute
+from admin.models import Alias, AliasRecipient
 from admin.operations import create_alias, create_domain_aliases, update_alias
 from admin.operations.domains import DomainAliasSpec
 from admin.operations.forwards import set_own_forward
@@ -14,6 +14,7 @@ from admin.queries.forwards import own_forward
 from tests.cast import Cast
 from tests.operations.evidence import events, forbidden, nothing_written, refused_as
 from tests.operations.test_races import DONE, meet, race
+from tests.published import targets_of
 
 SAM = "sam@dora.example"
 OUT = "sam@out.example"
@@ -21,7 +22,7 @@ OUT = "sam@out.example"
 
 def routes(address: str = SAM) -> set[str]:
     assert not list(publication.drift())
-    return set(MailRoute.objects.filter(address=address).values_list("target", flat=True))
+    return targets_of(address)
 
 
 # --- refusals -------------------------------------------------------------------------------------------------

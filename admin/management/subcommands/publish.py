@@ -11,12 +11,12 @@ from django.utils.translation import ngettext
 from admin import publication
 from admin.exports import published_copy
 from admin.exports.credentials import ExportError
-from admin.operations import rebuild_published
+from admin.operations import publish_due, rebuild_published
 from core.commands import ActingCommand
 
 
 class Command(ActingCommand):
-    """``modo publish --check | --rebuild | --to FILE``; silent when there is nothing to say."""
+    """``modo publish --check | --due | --rebuild | --to FILE``; silent when there is nothing to say."""
 
     help = "Compare the published mail tables with what people manage, repair or copy them."
 
@@ -26,6 +26,9 @@ class Command(ActingCommand):
         choice = parser.add_mutually_exclusive_group(required=True)
         choice.add_argument(
             "--check", action="store_true", help="name wrong rows; exit code 1 when there are any"
+        )
+        choice.add_argument(
+            "--due", action="store_true", help="publish what has expired; run it every minute"
         )
         choice.add_argument("--rebuild", action="store_true", help="repair every wrong row")
         choice.add_argument("--to", metavar="FILE", help="copy the tables of one server to an SQLite file")
@@ -40,6 +43,9 @@ class Command(ActingCommand):
         """Check, rebuild or copy."""
         if options["server"] and not options["to"]:
             raise CommandError(_("--for says who reads the file of --to: give both."))
+        if options["due"]:
+            publish_due(self.actor(options))
+            return
         if options["to"]:
             try:
                 published_copy.write_copy(options["to"], options["server"] or "postfix")
@@ -53,6 +59,9 @@ class Command(ActingCommand):
                     ngettext("%(n)d row repaired.", "%(n)d rows repaired.", touched) % {"n": touched}
                 )
             return
+        self._compare()
+
+    def _compare(self) -> None:
         wrong = 0
         for difference in publication.drift():
             table = difference.model._meta.db_table
