@@ -25,6 +25,9 @@ _VERSION: Final = re.compile(r"\d+\.\d+(?:\.\d+)*\S*")
 class DovecotUnavailable(Exception):  # noqa: N818  a state of the machine
     """Dovecot is not here, may not be asked, or did not answer in time."""
 
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+
 
 class DovecotIsBusy(DovecotUnavailable):
     """It will answer later."""
@@ -66,9 +69,14 @@ def home(address: str) -> str:
 def let_go(addresses: Collection[str]) -> None:
     """Forget what is cached about *addresses*, and end their sessions; raises :class:`DovecotUnavailable`."""
     forget(addresses)
-    connected = {line.split()[0] for line in _run("doveadm", "who", "-1").splitlines()[1:] if line.strip()}
+    connected = {line.split()[0] for line in _run("doveadm", "who", "-1").splitlines() if line.strip()}
     for address in sorted(connected.intersection(addresses)):
-        _run("doveadm", "kick", address)
+        try:
+            _run("doveadm", "kick", address)
+        except DovecotIsBusy:
+            raise
+        except DovecotUnavailable:  # gone by itself
+            continue
 
 
 def forget(addresses: Collection[str]) -> None:
@@ -81,7 +89,7 @@ def forget(addresses: Collection[str]) -> None:
 def _run(name: str, *arguments: str) -> str:
     path = program(name)
     if path is None:
-        raise DovecotUnavailable(f"{name} was not found")
+        raise DovecotUnavailable(name, "was not found")
     command: Sequence[str] = (path, *arguments)
     try:
         answer = subprocess.run(  # noqa: S603  a list of arguments, no shell
@@ -94,11 +102,11 @@ def _run(name: str, *arguments: str) -> str:
             errors="replace",
         )
     except subprocess.TimeoutExpired as error:
-        raise DovecotIsBusy(f"{name} did not answer within {_LIMIT_S:g} s") from error
+        raise DovecotIsBusy(name, f"did not answer within {_LIMIT_S:g} s") from error
     except OSError as error:
-        raise DovecotUnavailable(f"{name}: {error.strerror}") from error
+        raise DovecotUnavailable(name, str(error.strerror)) from error
     if answer.returncode == _TEMPORARY:
-        raise DovecotIsBusy(answer.stderr.strip())
+        raise DovecotIsBusy(name, answer.stderr.strip())
     if answer.returncode:
-        raise DovecotUnavailable(answer.stderr.strip() or f"{name} ended with {answer.returncode}")
+        raise DovecotUnavailable(name, answer.stderr.strip() or f"ended with {answer.returncode}")
     return answer.stdout

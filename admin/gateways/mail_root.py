@@ -40,6 +40,9 @@ _NO_LOCKS: Final = _NOT_SUPPORTED | {errno.EBADF, errno.ENOLCK}
 class RootUnavailable(Exception):  # noqa: N818  a state of the machine, not a fault of the caller
     """The mail root is not there, or is not the mail root: nothing may be concluded from what it holds."""
 
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+
 
 class NotAPath(ValueError):  # noqa: N818  says what it is not
     """Text that is no path below the mail root."""
@@ -106,15 +109,15 @@ class MailRoot:
         try:
             self.descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise RootUnavailable(f"{path}: {error.strerror}") from error
+            raise RootUnavailable(path, str(error.strerror)) from error
         try:
             marker = os.stat(MARKER, dir_fd=self.descriptor, follow_symlinks=False)
         except OSError as error:
             os.close(self.descriptor)
-            raise RootUnavailable(f"{path}/{MARKER}: {error.strerror}") from error
+            raise RootUnavailable(f"{path}/{MARKER}", str(error.strerror)) from error
         if not stat.S_ISREG(marker.st_mode):
             os.close(self.descriptor)
-            raise RootUnavailable(f"{path}/{MARKER}: not a file")
+            raise RootUnavailable(f"{path}/{MARKER}", "not a file")
 
     def __enter__(self) -> Self:
         return self
@@ -449,7 +452,7 @@ class _Copier:
             if is_top:
                 self._top = made
             try:
-                for each in sorted(map(os.fsencode, os.listdir(original))):
+                for each in _names(original):
                     self._entry(original, made, each)
                 _dress(made, os.fstat(original), original)
                 os.fsync(made)
@@ -541,12 +544,16 @@ def _compare(from_parent: int, name: bytes, to_parent: int, new_name: bytes) -> 
 
 
 def _compared_names(directory: int) -> list[bytes]:
-    names = map(os.fsencode, os.listdir(directory))
-    return sorted(
+    return [
         name
-        for name in names
+        for name in _names(directory)
         if not stat.S_ISSOCK(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
-    )
+    ]
+
+
+def _names(directory: int) -> list[bytes]:
+    with os.scandir(directory) as entries:
+        return sorted(os.fsencode(entry.name) for entry in entries)
 
 
 def _compare_entry(one: int, other: int, name: bytes) -> None:

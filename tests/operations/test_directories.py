@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import pwd
+import resource
 import signal
 import subprocess
 import sys
@@ -21,7 +23,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -84,6 +86,10 @@ def fill(path: Path, mails: int = 3) -> Path:
     return path
 
 
+def names(path: Path) -> list[str]:
+    return sorted(each.name for each in path.iterdir())
+
+
 def mails(root: Path) -> Counter[str]:
     """All messages below the root, the trash included."""
     return Counter(each.read_text() for each in root.rglob("*") if each.is_file() and each.name.isdigit())
@@ -97,7 +103,7 @@ def run(root: Path, *, fails: bool = False, **options: Any) -> str:
             "handle_mailbox_operations", mail_root=str(root), stdout=output, stderr=errors, **options
         )
     except CommandError as error:
-        assert (fails, error.returncode) == (True, 1), f"{error} {errors.getvalue()}"
+        assert (fails, error.returncode) == (True, 1), f"{error} {errors.getvalue()}"  # noqa: PT017  some do not fail
     else:
         assert not fails, errors.getvalue()
     return output.getvalue() + errors.getvalue()
@@ -151,7 +157,7 @@ def test_a_renamed_mailbox_takes_its_directory_along(people: Cast, root: Path) -
     rename(people)
     assert not answers("samuel@dora.example")
     assert run(root) == ""
-    assert os.listdir(root / "dora.example") == ["samuel"]
+    assert names(root / "dora.example") == ["samuel"]
     assert mails(root) == before
     assert answers("samuel@dora.example")
     assert state() == "done"
@@ -175,7 +181,7 @@ def test_a_deleted_mailbox_goes_to_the_trash_and_later_for_good(people: Cast, ro
     MailboxOperation.objects.update(finished_at=timezone.now() - timedelta(days=7, minutes=1))
     assert "1 purged" in run(root, verbosity=2)
     assert not mails(root)
-    assert os.listdir(root / ".trash") == []
+    assert names(root / ".trash") == []
     assert "0 purged" in run(root, verbosity=2)
 
 
@@ -248,7 +254,7 @@ def test_a_mailbox_that_was_never_used_has_nothing_to_move(people: Cast, root: P
     order.refresh_from_db()
     assert "never used" in order.last_error
     assert answers("samuel@dora.example")
-    assert os.listdir(root) == [mail_root.MARKER]
+    assert names(root) == [mail_root.MARKER]
 
 
 def test_a_mailbox_with_messages_whose_directory_is_not_there_is_no_unused_one(
@@ -336,12 +342,13 @@ def test_what_the_disk_says_decides(
 def test_what_is_in_the_way_stays_and_the_order_fails(people: Cast, root: Path, taken: str) -> None:
     fill(root / "dora.example" / "sam")
     goal = root / "dora.example" / "samuel"
-    {
+    ways: dict[str, Callable[[], object]] = {
         "empty": goal.mkdir,
         "full": lambda: fill(goal),
         "link": lambda: goal.symlink_to(root),
         "file": goal.touch,
-    }[taken]()
+    }
+    ways[taken]()
     before = mails(root)
     rename(people)
     run(root, fails=True)
@@ -371,11 +378,11 @@ def test_a_link_at_any_place_of_a_path_moves_nothing(
         delete_accounts(people.root, [account_of(people.sam)])
     else:
         rename(people)
-    before, listed = mails(tmp_path), sorted(os.listdir(outside))
+    before, listed = mails(tmp_path), names(outside)
     run(root, fails=True)
     assert not MailboxOperation.objects.filter(state="done").exclude(kind="keep").exists()
     assert mails(tmp_path) == before
-    assert sorted(os.listdir(outside)) == listed
+    assert names(outside) == listed
     assert newest().last_error
 
 
@@ -393,7 +400,7 @@ def test_a_path_that_no_operation_wrote_is_refused(people: Cast, root: Path, str
     )
     wind_on()
     run(root, fails=True)
-    assert os.listdir(root / "dora.example") == ["sam"]
+    assert names(root / "dora.example") == ["sam"]
 
 
 # --- errors of the disk ---------------------------------------------------------------------------------------
@@ -407,7 +414,7 @@ def broken(
         raise OSError(code, os.strerror(code))
 
     with monkeypatch.context() as patch:
-        patch.setattr(os if at == "fsync" else mail_root, at, fail)
+        patch.setattr({"fsync": os, "flock": fcntl}.get(at, mail_root), at, fail)
         yield
 
 
@@ -452,6 +459,37 @@ def test_what_never_works_waits_for_a_person_after_all_attempts(
     assert state() == "done"
 
 
+def test_an_order_that_ends_every_runner_is_parked_and_delays_nobody(
+    people: Cast, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    max_ = person(people, "max@dora.example")
+    fill(root / "dora.example" / "sam")
+    fill(root / "dora.example" / "max")
+    poison = rename(people)
+    update_account(people.root, account_of(max_), address="maxim@dora.example")
+    innocent = newest()
+    real = mail_root.rename_without_replacing
+
+    def die(parent: int, name: bytes, *rest: Any) -> None:
+        if name == b"sam":
+            raise Killed
+        real(parent, name, *rest)
+
+    monkeypatch.setattr(mail_root, "rename_without_replacing", die)
+    for attempt in range(directories.ATTEMPTS):
+        wind_on()
+        with pytest.raises(Killed):
+            run(root)
+        if attempt == 1:
+            assert state(innocent) == "prepared", "the poison comes first"
+            run(root)
+            assert state(innocent) == "done", "but waits a minute now"
+    wind_on()
+    run(root, fails=True)
+    assert state(poison) == "failed"
+    assert names(root / "dora.example") == ["maxim", "sam"]
+
+
 def test_what_the_disk_did_not_confirm_is_not_done(
     people: Cast, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -470,6 +508,67 @@ def test_what_the_disk_did_not_confirm_is_not_done(
     assert answers("samuel@dora.example")
 
 
+def test_what_cannot_be_noted_concerns_one_order_and_is_noted_later(
+    people: Cast, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    max_ = person(people, "max@dora.example")
+    for name in ("sam", "max"):
+        fill(root / "dora.example" / name)
+    before = mails(root)
+    bad = rename(people)
+    update_account(people.root, account_of(max_), address="maxim@dora.example")
+    real = publication.publish
+
+    def publish(keys: publication.Keys, **named: Any) -> int:
+        if bad.new_address in keys.addresses:
+            raise IntegrityError("no")
+        return real(keys, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publication, "publish", publish)
+        run(root, fails=True)
+    assert (state(bad), state(newest())) == ("prepared", "done")
+    assert results() == [("mailboxoperation.finish", "rename dora.example/max")]
+    assert answers("maxim@dora.example")
+    assert names(root / "dora.example") == ["maxim", "samuel"]
+    wind_on()
+    run(root)
+    assert answers("samuel@dora.example")
+    assert mails(root) == before
+    assert len(results()) == 2
+
+
+def test_a_process_that_may_open_few_files_takes_few_orders_at_once(people: Cast, root: Path) -> None:
+    before = crowd(people, root, 30)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 12, hard))  # noqa: PTH208  numbers
+    try:
+        run(root)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert not MailboxOperation.objects.unfinished().exists()
+    assert mails(root) == before
+
+
+def test_where_directories_cannot_be_locked_time_tells_whether_somebody_is_at_work(
+    people: Cast, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(root / "dora.example" / "sam")
+    order = rename(people)
+    with broken(monkeypatch, errno.ENOLCK, at="flock"):
+        order.leased_until = timezone.now() + timedelta(minutes=1)
+        order.state, order.owner_token = "prepared", "somebody"
+        order.device, order.inode = identity(root / "dora.example" / "sam")
+        order.save()
+        run(root)
+        assert names(root / "dora.example") == ["sam"]
+        order.leased_until = timezone.now() - timedelta(minutes=1)
+        order.save()
+        run(root)
+    assert names(root / "dora.example") == ["samuel"]
+    assert state() == "done"
+
+
 # --- the command ----------------------------------------------------------------------------------------------
 
 
@@ -483,7 +582,7 @@ def test_without_its_marker_the_root_is_left_alone(people: Cast, root: Path) -> 
         assert caught.value.returncode == 75
     unchanged = MailboxOperation.objects.get(pk=order.pk)
     assert (unchanged.state, unchanged.attempts, unchanged.owner_token) == ("pending", 0, "")
-    assert os.listdir(root) == ["dora.example"]
+    assert names(root) == ["dora.example"]
     run(root, initialize=True)
     assert "already" in run(root, initialize=True)
     assert run(root) == ""
@@ -603,7 +702,7 @@ def test_a_deletion_behind_a_move_that_was_given_up_deletes_what_did_not_move(
     give_up_directory_orders(people.root, [failed])
     run(root)
     assert state(deletion) == "done"
-    assert os.listdir(root / "dora.example") == ["samuel"]
+    assert names(root / "dora.example") == ["samuel"]
     assert len(mails(root / ".trash" / str(deletion.pk))) == 3
 
 
@@ -752,7 +851,7 @@ def test_what_is_being_purged_is_not_restored_and_a_purge_goes_on(
     run(root)
     deleted.refresh_from_db()
     assert deleted.trash == ""
-    assert os.listdir(root / ".trash") == []
+    assert names(root / ".trash") == []
 
 
 def test_the_command_line_decides_as_people_do(people: Cast, root: Path, failed: MailboxOperation) -> None:
@@ -856,7 +955,7 @@ def test_whoever_is_killed_anywhere_loses_nothing(people: Cast, tmp_path: Path, 
         root = tmp_path / f"root{number}"
         root.mkdir()
         initialize(str(root))
-        snapshot = connection.savepoint()
+        snapshot = transaction.savepoint()
         expected = lives(people, root)
         first = Log.objects.order_by("pk").last()
         assert first is not None
@@ -879,7 +978,7 @@ def test_whoever_is_killed_anywhere_loses_nothing(people: Cast, tmp_path: Path, 
         logged = Log.objects.filter(pk__gt=first.pk, actor_name=directories.COMMAND)
         assert Counter(logged.values_list("verb", flat=True)) == {"mailboxoperation.finish": 4}
         assert not list(publication.drift())
-        connection.savepoint_rollback(snapshot)
+        transaction.savepoint_rollback(snapshot)
         number += 4
     assert number > 15
 
@@ -940,11 +1039,16 @@ def crowd(people: Cast, root: Path, count: int) -> Counter[str]:
     return mails(root)
 
 
-@pytest.mark.parametrize("number", [2, 20])
-def test_runners_at_once_carry_out_every_order_once(real_people: Cast, root: Path, number: int) -> None:
+NO_LOCKS = "import errno, fcntl\ndef flock(*a): raise OSError(errno.ENOLCK, 'no locks')\nfcntl.flock = flock"
+
+
+@pytest.mark.parametrize(("number", "prepare"), [(2, ""), (20, ""), (4, NO_LOCKS)])
+def test_runners_at_once_carry_out_every_order_once(
+    real_people: Cast, root: Path, number: int, prepare: str
+) -> None:
     before = crowd(real_people, root, 30)
     barrier = root.parent / "go"
-    wait = f"import time\nwhile not os.path.exists({str(barrier)!r}): time.sleep(0.001)"
+    wait = f"{prepare}\nimport time\nwhile not os.path.exists({str(barrier)!r}): time.sleep(0.001)"
     processes = [started(root, wait) for _process in range(number)]
     time.sleep(1)
     barrier.touch()
@@ -953,7 +1057,7 @@ def test_runners_at_once_carry_out_every_order_once(real_people: Cast, root: Pat
     run(root)
     assert not MailboxOperation.objects.unfinished().exists()
     assert mails(root) == before
-    assert sorted(os.listdir(root / "dora.example")) == sorted(f"new{each}" for each in range(30))
+    assert names(root / "dora.example") == sorted(f"new{each}" for each in range(30))
     assert Counter(name for _verb, name in results()).most_common(1)[0][1] == 1
     assert len(results()) == 30
     assert not list(publication.drift())
@@ -1047,7 +1151,7 @@ def far(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The directory of mallory.example, on another device."""
     base = Path("/dev/shm")  # noqa: S108  another device
     if not base.is_dir() or base.stat().st_dev == root.stat().st_dev:
-        pytest.skip("/dev/shm and the disk are one device")
+        pytest.skip("there is no other device")
     real = os.open
     with TemporaryDirectory(dir=base) as directory:
 
@@ -1066,18 +1170,18 @@ def test_a_mailbox_moves_to_another_device_and_back(people: Cast, root: Path, fa
     there = rename(people, "sam@mallory.example")
     run(root)
     assert state() == "done"
-    assert os.listdir(far) == ["sam"]
+    assert names(far) == ["sam"]
     assert mails(far) == before
     assert mails(root / ".trash" / str(there.pk)) == before, "the original, for a while"
     back = rename(people, "sam@dora.example")
     run(root)
     assert state() == "done"
     assert mails(root / "dora.example") == before
-    assert sorted(os.listdir(far)) == [f".trash-{back.pk}"], "the trash of the root is on another device"
+    assert names(far) == [f".trash-{back.pk}"], "the trash of the root is on another device"
     MailboxOperation.objects.update(finished_at=timezone.now() - timedelta(days=8))
     run(root)
-    assert os.listdir(far) == []
-    assert os.listdir(root / ".trash") == []
+    assert names(far) == []
+    assert names(root / ".trash") == []
     assert mails(root) == before
 
 
@@ -1090,7 +1194,7 @@ def test_what_is_deleted_on_another_device_stays_there_until_it_is_purged_or_res
     delete_accounts(people.root, [account_of(max_)])
     run(root)
     deletion = newest()
-    assert os.listdir(far) == [f".trash-{deletion.pk}"]
+    assert names(far) == [f".trash-{deletion.pk}"]
     restore_directories(people.root, [Restoration(deletion, people.sams_mailbox)])
     run(root)
     assert state() == "done"
@@ -1099,7 +1203,31 @@ def test_what_is_deleted_on_another_device_stays_there_until_it_is_purged_or_res
     assert deletion.trash == "kept", "it was copied"
     MailboxOperation.objects.update(finished_at=timezone.now() - timedelta(days=8))
     run(root)
-    assert os.listdir(far) == []
+    assert names(far) == []
+
+
+def test_mail_that_arrives_while_a_mailbox_is_copied_is_not_left_behind(
+    people: Cast, root: Path, far: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(root / "dora.example" / "sam")
+    order = rename(people, "sam@mallory.example")
+    real = mail_root.Batch.copy
+
+    def copy(work: mail_root.Batch, *paths: str) -> None:
+        real(work, *paths)
+        (root / "dora.example" / "sam" / "new" / "99").write_text("late")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mail_root.Batch, "copy", copy)
+        run(root, fails=True)
+    assert mails(root / "dora.example" / "sam")["late"] == 1
+    wind_on()
+    run(root, fails=True)
+    assert state() == "failed"
+    assert names(far) == ["sam"]
+    give_up_directory_orders(people.root, [order])
+    home = MailUser.objects.get(address="sam@mallory.example").home
+    assert mails(root / home)["late"] == 1
 
 
 @pytest.mark.parametrize("number", range(1, 60, 3))
@@ -1118,6 +1246,6 @@ def test_whoever_is_killed_between_two_devices_loses_nothing(
         wind_on()
         run(root)
     assert state() == "done"
-    assert os.listdir(far) == ["sam"]
+    assert names(far) == ["sam"]
     assert mails(far) == before == mails(root / ".trash" / str(order.pk))
     assert len(results()) == 1

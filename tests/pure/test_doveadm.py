@@ -81,6 +81,7 @@ def test_only_who_is_connected_is_kicked_and_everybody_is_forgotten(programs: Pa
         "doveadm",
         f'echo "$@" >>"{programs}/asked"',
         '[ "$1" != who ] || printf "username service pid ip\\nsam@dora.example imap 7 ::1\\nx@y imap 8 ::1\\n"',
+        '[ "$1" != kick ] || exit 68  # nobody any more',
     )
     doveadm.let_go({"sam@dora.example", "max@dora.example"})
     assert (programs / "asked").read_text().splitlines() == [

@@ -91,7 +91,7 @@ def test_sqlite_has_only_words(words: str, is_lost_race: bool) -> None:  # noqa:
 def test_only_a_deadlock_is_tried_again(cause: Exception, is_retryable: bool) -> None:  # noqa: FBT001  a parameter
     error = caused(OperationalError("said"), cause)
     assert isinstance(error, OperationalError)
-    assert operation._is_retryable(error) is is_retryable
+    assert operation.is_retryable(error) is is_retryable
 
 
 def test_nothing_is_recorded_outside_an_operation() -> None:

@@ -80,7 +80,8 @@ class Command(PanelCommand):
         try:
             is_new = initialize(root)
         except OSError as error:
-            raise CommandError(f"{root}: {error.strerror}") from error
+            message = _("%(root)s cannot be marked: %(reason)s")
+            raise CommandError(message % {"root": root, "reason": error.strerror}) from error
         if not is_new:
             self.stdout.write(_("%(root)s is the mail root already.") % {"root": root})
 
