@@ -123,7 +123,8 @@ class MailRoot:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        os.close(self.descriptor)
+        with suppress(OSError):  # nothing was written through it
+            os.close(self.descriptor)
 
     def found(self, path: str) -> Found:
         """What lies at *path*; a directory on the way that is a link raises OSError, a missing one is nothing."""
@@ -195,7 +196,8 @@ class Batch:
     def close(self) -> None:
         """Let go of everything."""
         for descriptor in (*self._locks.values(), *self._parents.values()):
-            os.close(descriptor)
+            with suppress(OSError):  # nothing was written through it
+                os.close(descriptor)
         self._locks.clear()
         self._parents.clear()
 
