@@ -1,0 +1,178 @@
+"""What must hold after a fault and some undisturbed runs: I1 to I7 of docs/reliability.md."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from admin import publication
+from admin.gateways.mail_root import TRASH
+from admin.models import Mailbox, MailboxOperation, MailUser
+from admin.operations.directories import COMMAND, trash_paths
+from core.models import Log
+from tests.sweep.scenes import Expected
+
+_FINISHED: Final = ("done", "failed", "given_up")
+
+
+def messages(root: Path) -> dict[str, list[str]]:
+    """Text of each message below the root, with the paths where it is."""
+    found = defaultdict(list)
+    for directory, _directories, names in os.walk(root):
+        for name in names:
+            if name.endswith(".mail"):
+                path = Path(directory, name)
+                found[path.read_text()].append(str(path.relative_to(root)))
+    return dict(found)
+
+
+def lost(root: Path, expected: Expected) -> list[str]:
+    """I1 at its hardest: a message that is nowhere at the very moment."""
+    found = messages(root)
+    return [
+        f"I1 lost: {text}"
+        for text, owner in expected.owners.items()
+        if text not in found and owner not in expected.purged
+    ]
+
+
+def violations(root: Path, expected: Expected, *, may_copy: bool) -> list[str]:
+    """What does not hold. *may_copy*: whether a second copy of a message may lie in the trash."""
+    found = messages(root)
+    return [
+        *_messages(found, expected, may_copy=may_copy),
+        *_visibility(found, expected),
+        *_orders(expected),
+        *_places(root, found, expected),
+        *_addresses(),
+        *_results(expected),
+    ]
+
+
+def outside(before: list[str], top: Path, root: Path) -> list[str]:
+    """I5: what lies beside the root is as it was."""
+    return [] if surroundings(top, root) == before else ["I5 something outside of the root was changed"]
+
+
+def surroundings(top: Path, root: Path) -> list[str]:
+    """Names, sizes, modes and times of everything in the directory "sentinel"."""
+    del root
+    facts = []
+    for directory, directories, names in os.walk(top / "sentinel"):
+        for name in sorted([*directories, *names, "."]):
+            path = Path(directory, name)
+            status = path.lstat()
+            facts.append(f"{path} {status.st_mode} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}")
+    return sorted(facts)
+
+
+def _is_trash(path: str) -> bool:
+    return any(part == TRASH or part.startswith(".trash-") for part in path.split("/"))
+
+
+def _messages(found: dict[str, list[str]], expected: Expected, *, may_copy: bool) -> Iterator[str]:
+    for text in found.keys() - expected.owners.keys():
+        yield f"I1 appeared from nowhere: {text}"
+    for text, owner in expected.owners.items():
+        places = found.get(text, [])
+        if owner in expected.purged:
+            if places:
+                yield f"I4 not purged: {places}"
+        elif not places:
+            yield f"I1 lost: {text}"
+        elif len(places) > 1 and not may_copy:
+            yield f"I1 doubled: {text} in {places}"
+        elif sum(not _is_trash(place) for place in places) > 1:
+            yield f"I1 doubled outside of the trash: {text} in {places}"
+
+
+def _visibility(found: dict[str, list[str]], expected: Expected) -> Iterator[str]:
+    homes = {home: pk for _address, home, pk in _boxes()}
+    allowed = defaultdict(set)
+    for order in MailboxOperation.objects.all():
+        places = {order.trash_path, *trash_paths(order)}
+        if order.state != "done":
+            places |= {order.source, order.target}
+        for place in places - {""}:
+            allowed[place].add(order.mailbox_id)
+    for text, paths in found.items():
+        owner = expected.owners.get(text, 0)
+        heirs = {owner, expected.restored.get(owner, owner)}
+        for path in paths:
+            above = [path[:end] for end, letter in enumerate(path) if letter == "/"]
+            if who := {homes[place] for place in above if place in homes} - heirs:
+                yield f"I2 {text} of {owner} is visible to {who} in {path}"
+            if not any(place in homes or allowed[place] & heirs for place in above):
+                yield f"I4 {text} of {owner} is in {path}, where nothing points to"
+
+
+def _orders(expected: Expected) -> Iterator[str]:
+    found = {order.pk: order for order in MailboxOperation.objects.filter(pk__in=expected.orders)}
+    for pk in expected.orders:
+        if pk not in found:
+            yield f"I3 order {pk} vanished"
+        elif found[pk].state not in _FINISHED:
+            if not _waits_for_failed(found[pk]):
+                yield f"I3 order {pk} is {found[pk].state}: {found[pk].last_error}"
+        elif found[pk].state != "done" and not found[pk].last_error:
+            yield f"I3 order {pk} is {found[pk].state} for no reason"
+
+
+def _waits_for_failed(order: MailboxOperation) -> bool:
+    """A chain waits behind what a person has to decide about."""
+    earlier = MailboxOperation.objects.filter(mailbox_id=order.mailbox_id, pk__lt=order.pk)
+    return order.state == "pending" and earlier.filter(state="failed").exists()
+
+
+def _places(root: Path, found: dict[str, list[str]], expected: Expected) -> Iterator[str]:
+    """The disk is as the orders say."""
+    of_owner = defaultdict(list)
+    for text, owner in expected.owners.items():
+        of_owner[owner].append(text)
+    last = {order.mailbox_id: order for order in MailboxOperation.objects.order_by("pk")}
+    for mailbox, order in last.items():
+        if order.state != "done" or mailbox in expected.purged:
+            continue
+        owner = {heir: owner for owner, heir in expected.restored.items()}.get(mailbox, mailbox)
+        if order.kind == "delete" and order.trash == "":
+            continue
+        place = order.trash_path if order.kind == "delete" else order.target
+        for text in of_owner[owner]:
+            if not any(path.startswith(f"{place}/") for path in found.get(text, [])):
+                yield f"I4 order {order.pk} is done, but {text} is not in {place}"
+    for directory, names, _files in os.walk(root):
+        for name in names:
+            if name.startswith(".moving-") and not MailboxOperation.objects.unfinished().exists():
+                yield f"I4 {directory}/{name} is left over"
+    drift = list(publication.drift())
+    if drift:
+        yield f"I4 what is published differs: {drift}"
+
+
+def _addresses() -> Iterator[str]:
+    unfinished = MailboxOperation.objects.unfinished().filter(kind__in=("rename", "restore"))
+    busy = {address for pair in unfinished.values_list("old_address", "new_address") for address in pair}
+    for address, home, _pk in _boxes():
+        served = MailUser.objects.filter(address=address).values_list("home", flat=True).first()
+        if (served is None) != (address in busy):
+            yield f"I6 {address} is {'not ' if served is None else ''}served"
+        if served not in {None, home}:
+            yield f"I6 {address} is served from {served} instead of {home}"
+
+
+def _boxes() -> Iterator[tuple[str, str, int]]:
+    """Address, directory and id of every mailbox."""
+    for box in Mailbox.objects.select_related("domain"):
+        yield box.full_address, publication.home_of(box), box.pk
+
+
+def _results(expected: Expected) -> Iterator[str]:
+    log = Log.objects.filter(pk__gt=expected.last_log, actor_name=COMMAND, object_id__in=expected.orders)
+    counts = Counter(log.values_list("object_id", flat=True))
+    for order in MailboxOperation.objects.filter(pk__in=expected.orders):
+        wanted = 1 if order.state in _FINISHED else 0
+        if counts[order.pk] != wanted:
+            yield f"I7 order {order.pk} ({order.state}) has {counts[order.pk]} results in the log"
