@@ -37,6 +37,8 @@ def asked_for(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--shift", type=int, default=0, metavar="K", help="beginning with the K-th")
     parser.add_argument("--scene", action="append", metavar="NAME", help="only this one (may be repeated)")
     parser.add_argument("--no-errors", action="store_true", help="kill only")
+    parser.add_argument("--call", action="append", metavar="NAME", help="only at calls of this name (may be repeated)")
+    parser.add_argument("--broken", default="", metavar="HOW", help="break the runner (see broken.py)")
     parser.add_argument("--verbose", action="store_true", help="a line for each fault")
     return parser.parse_args(words)
 
@@ -66,6 +68,7 @@ def sweep(given: argparse.Namespace, directory: Path) -> int:
     """Work through the scenes; 0 when nothing was violated."""
     django.setup()
     from tests.sweep import sweeping  # noqa: PLC0415  models need Django
+    from tests.sweep.broken import BROKEN  # noqa: PLC0415  as above
     from tests.sweep.fixture import may_mount  # noqa: PLC0415  as above
     from tests.sweep.scenes import SCENES  # noqa: PLC0415  as above
 
@@ -77,7 +80,7 @@ def sweep(given: argparse.Namespace, directory: Path) -> int:
     print(f"| scene ({given.engine}) | calls: root + database | killed | errors | waited for a person | violations | s |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |", flush=True)
     total: Counter[str] = Counter()
-    position = given.shift
+    position = 0
     for scene in SCENES:
         if given.scene and scene.name not in given.scene:
             continue
@@ -85,15 +88,20 @@ def sweep(given: argparse.Namespace, directory: Path) -> int:
             print(f"| {scene.name} | not run: mounting is not allowed here |")
             continue
         began = time.monotonic()
-        work = sweeping.Sweep(scene, directory / "scene", database)
+        work = sweeping.Sweep(scene, directory / "scene", database, BROKEN[given.broken])
         work.directory.mkdir(exist_ok=True)
         work.build(base)
-        work.clean_calls()  # loads what is loaded late
-        root, others = work.points(work.clean_calls())
+        clean, wrong = work.clean_run()
+        for line in wrong:
+            print(f"{scene.name}, undisturbed: {line}")
+        root, others = work.points(clean)
         every = list(sweeping.faults(root, others, errors=not given.no_errors))
-        chosen = every[position % given.every :: given.every]
+        if given.call:
+            every = [fault for fault in every if fault.call.name in given.call]
+        # So that scenes of any length go on where the one before stopped.
+        chosen = every[(given.shift - position) % given.every :: given.every]
         position += len(every)
-        counts: Counter[str] = Counter()
+        counts: Counter[str] = Counter(violations=bool(wrong))
         for fault in chosen:
             outcome = work.outcome(fault)
             is_kill = "SIGKILL" in fault.what

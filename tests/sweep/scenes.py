@@ -73,11 +73,11 @@ class Stage:
             create_domain(self.actor, name=name)
         initialize(str(self.root))
 
-    def box(self, address: str) -> Mailbox:
-        """A mailbox with messages."""
+    def box(self, address: str, *parts: str) -> Mailbox:
+        """A mailbox with a message in each of *parts*."""
         empty = self.empty_box(address)
         home = self.root / home_of(empty)
-        for part in ("cur", ".Sent/cur"):
+        for part in parts or ("cur", ".Sent/cur"):
             (home / part).mkdir(parents=True)
             (home / part / "1.mail").write_text(f"{address} {part}")
             self.expected.owners[f"{address} {part}"] = empty.pk
@@ -157,12 +157,12 @@ def _reuse(stage: Stage) -> None:
 
 
 def _cross(stage: Stage) -> None:
-    stage.rename(stage.box(f"a@{NEAR}"), f"a@{FAR}")
+    stage.rename(stage.box(f"a@{NEAR}", "cur"), f"a@{FAR}")
 
 
 def _cross_back(stage: Stage) -> None:
     """The original stays beside its place: the trash of the root is on another device."""
-    stage.rename(stage.box(f"a@{FAR}"), f"a@{NEAR}")
+    stage.rename(stage.box(f"a@{FAR}", "cur"), f"a@{NEAR}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from tests.servers.packages import program
 _LINE: Final = re.compile(r"(\w+)\(")
 # The working directory says nothing: an absolute path follows, or it is a path of its own.
 _PATH: Final = re.compile(r'(?:AT_FDCWD<[^>]*>, )?(?:"(/[^"]*)"|<(/[^>]*)>)')
+_DESCRIPTOR: Final = re.compile(r"<(/[^>]*)>")
 _SOCKET: Final = re.compile(r"<(?:socket|TCP|UNIX)\b")
 # What waits, and what every process does with its memory, is no place for a fault.
 _BORING: Final = {"poll", "ppoll", "mmap", "munmap", "lseek", "restart_syscall"}
@@ -120,3 +121,36 @@ def strays(found: Sequence[Call], allowed: Sequence[Path]) -> list[str]:
         if not paths or '"..' in arguments or any(not path.startswith(tuple(map(str, allowed))) for path in paths):
             result.append(f"I5 {call.line}")
     return result
+
+
+def not_durable(found: Sequence[Call], root: Path) -> list[str]:
+    """Renames below *root* whose parents were not written to the disk when the database was told something next.
+
+    And files that got their name while they were not.
+    """
+    parents: dict[str, Call] = {}
+    files: dict[str, Call] = {}
+    result = []
+    for call in found:
+        arguments = call.line.rpartition(" = ")[0]
+        names = _DESCRIPTOR.findall(arguments)
+        is_below = any(name.startswith(str(root)) for name in names)
+        if call.name in {"fsync", "fdatasync"}:
+            for name in names:
+                parents.pop(name, None)
+                files.pop(name, None)
+        elif call.name == "write" and is_below:
+            files[names[0]] = call
+        elif call.name in {"rename", "renameat", "renameat2"} and is_below:
+            result += [f"not durable when it was moved: {each.line}" for each in files.values()]
+            files.clear()
+            if call.line.endswith(" = 0"):
+                parents.update(dict.fromkeys(names, call))
+        elif _tells_database(call) and parents:
+            result += [f"not durable when the database was told: {each.line}" for each in parents.values()]
+            parents.clear()
+    return result
+
+
+def _tells_database(call: Call) -> bool:
+    return (call.name == "pwrite64" and "-wal>" in call.line) or bool(on_sockets([call]))
