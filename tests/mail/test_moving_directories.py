@@ -54,7 +54,12 @@ class Runner:
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         answer = subprocess.run(  # noqa: S603  ours
-            [program("setpriv"), *who, *command], cwd=TOP, env=env, capture_output=True, text=True, check=False
+            [program("setpriv"), *who, *command],
+            cwd=TOP,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert (answer.returncode, answer.stderr) == (0, ""), answer.stderr
 
@@ -228,7 +233,11 @@ def test_who_reads_during_a_rename_loses_nothing(stack: MailStack, panel: Panel,
         imap.select()
         panel.change_account(box.address, {"address_local": "samuel", "keep_old_address": ON})
         runner.run_until_nothing_waits()
-        for command in (imap.noop, partial(imap.store, "1", "+FLAGS", r"\Seen"), partial(imap.create, "Late")):
+        for command in (
+            imap.noop,
+            partial(imap.store, "1", "+FLAGS", r"\Seen"),
+            partial(imap.create, "Late"),
+        ):
             with suppress(imaplib.IMAP4.error, OSError):
                 command()
     box.names.append(f"samuel@{domain}")

@@ -106,7 +106,9 @@ def rounds(root: Path, sentinel: Path, work: Work) -> tuple[int, set[str]]:
                 work(opened)
                 successes += 1
             with quiet(attacker):
-                files = (Path(directory, name) for directory, _names, names in os.walk(root) for name in names)
+                files = (
+                    Path(directory, name) for directory, _names, names in os.walk(root) for name in names
+                )
                 seen |= {file.read_text() for file in files if not file.is_symlink()}
     return successes, seen
 

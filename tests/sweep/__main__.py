@@ -31,13 +31,17 @@ _MARK = "MODOBOA_SWEEP"
 
 def asked_for(words: Sequence[str]) -> argparse.Namespace:
     """What the caller wants."""
-    parser = argparse.ArgumentParser(prog="python -m tests.sweep", description="Faults at every call to the system.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.sweep", description="Faults at every call to the system."
+    )
     parser.add_argument("--engine", type=Engine, default=Engine.SQLITE)
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only each N-th fault")
     parser.add_argument("--shift", type=int, default=0, metavar="K", help="beginning with the K-th")
     parser.add_argument("--scene", action="append", metavar="NAME", help="only this one (may be repeated)")
     parser.add_argument("--no-errors", action="store_true", help="kill only")
-    parser.add_argument("--call", action="append", metavar="NAME", help="only at calls of this name (may be repeated)")
+    parser.add_argument(
+        "--call", action="append", metavar="NAME", help="only at calls of this name (may be repeated)"
+    )
     parser.add_argument("--broken", default="", metavar="HOW", help="break the runner (see broken.py)")
     parser.add_argument("--verbose", action="store_true", help="a line for each fault")
     return parser.parse_args(words)
@@ -77,7 +81,9 @@ def sweep(given: argparse.Namespace, directory: Path) -> int:
     base = _settled(database) if database.engine is Engine.SQLITE else None
     connection.close()
     sweeping.prepare()
-    print(f"| scene ({given.engine}) | calls: root + database | killed | errors | waited for a person | violations | s |")
+    print(
+        f"| scene ({given.engine}) | calls: root + database | killed | errors | waited for a person | violations | s |"
+    )
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |", flush=True)
     total: Counter[str] = Counter()
     position = 0

@@ -99,16 +99,34 @@ class Fixture:
 
 
 def _server(database: Database) -> Database:
-    return Database(Engine.POSTGRESQL, "postgres", database.host, database.port, database.user, database.password)
+    return Database(
+        Engine.POSTGRESQL, "postgres", database.host, database.port, database.user, database.password
+    )
 
 
 def _dump(database: Database) -> bytes:
     """What the command changes, to be written over whatever is there."""
-    place = ["--protocol=tcp", f"--host={database.host}", f"--port={database.port}", f"--user={database.user}"]
+    place = [
+        "--protocol=tcp",
+        f"--host={database.host}",
+        f"--port={database.port}",
+        f"--user={database.user}",
+    ]
     tables = [table for table in connection.introspection.table_names() if not table.startswith(_SETTLED)]
     connection.close()
-    some = [name for name in tables if name.startswith(("mail_", "admin_mailboxoperation", "admin_heartbeat", "core_log"))]
-    command = [program("mariadb-dump"), "--no-defaults", *place, "--skip-extended-insert", database.name, *some]
+    some = [
+        name
+        for name in tables
+        if name.startswith(("mail_", "admin_mailboxoperation", "admin_heartbeat", "core_log"))
+    ]
+    command = [
+        program("mariadb-dump"),
+        "--no-defaults",
+        *place,
+        "--skip-extended-insert",
+        database.name,
+        *some,
+    ]
     return run(command, env={"MYSQL_PWD": database.password}).stdout
 
 

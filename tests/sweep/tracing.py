@@ -118,7 +118,11 @@ def strays(found: Sequence[Call], allowed: Sequence[Path]) -> list[str]:
             continue
         arguments = call.line.rpartition(" = ")[0] or call.line
         paths = [one or other for one, other in _PATH.findall(arguments)]
-        if not paths or '"..' in arguments or any(not path.startswith(tuple(map(str, allowed))) for path in paths):
+        if (
+            not paths
+            or '"..' in arguments
+            or any(not path.startswith(tuple(map(str, allowed))) for path in paths)
+        ):
             result.append(f"I5 {call.line}")
     return result
 
