@@ -33,7 +33,7 @@ from django.utils import timezone
 
 from admin import publication
 from admin.gateways.mail_root import MailRoot, initialize
-from admin.models import Mailbox, MailboxOperation, MailUser
+from admin.models import Account, Mailbox, MailboxOperation, MailUser
 from admin.operations import (
     AccountSpec,
     MailboxSpec,
@@ -43,10 +43,10 @@ from admin.operations import (
     directories,
 )
 from admin.operations.domains import DomainSpec
-from admin.models import Account
 from bench import data
 from bench.measuring import Table, cost, heading, met
 from core.actor import Actor
+from core.models import User
 from parameters.operations import update_parameters
 from tests.servers.database import Engine
 from tests.servers.processes import short_directory
@@ -129,7 +129,7 @@ def order_renames(boxes: list[Mailbox]) -> None:
         box.user.email = box.user.username = new
     MailboxOperation.objects.bulk_create(orders, batch_size=500)
     Mailbox.objects.bulk_update(boxes, ["address"], batch_size=500)
-    Account.objects.bulk_update([box.user for box in boxes], ["email", "username"], batch_size=500)
+    User.objects.bulk_update([box.user for box in boxes], ["email", "username"], batch_size=500)
     addresses = {address for order in orders for address in (order.old_address, order.new_address)}
     some = sorted(addresses)
     for start in range(0, len(some), 1_000):

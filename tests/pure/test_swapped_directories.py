@@ -19,7 +19,7 @@ import pytest
 from admin.gateways.mail_root import Different, MailRoot, initialize
 
 ROUNDS = int(os.environ.get("MODOBOA_TEST_ROUNDS", "100"))
-SECRET = "of somebody else"  # noqa: S105  not one
+SECRET = "of somebody else"
 # Puts a link to the sentinel where a directory is, and the directory back, as fast as it can.
 ATTACKER = """
 import contextlib, os, random, sys

@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import django
 from django.core.management import call_command
@@ -25,6 +26,10 @@ from tests.servers.database import Database, Engine, database_from_url
 from tests.servers.engines import private_server
 from tests.servers.packages import program
 from tests.servers.processes import end_leftovers, short_directory
+
+if TYPE_CHECKING:
+    from tests.sweep.sweeping import Sweep
+    from tests.sweep.tracing import Fault
 
 _MARK = "MODOBOA_SWEEP"
 
@@ -107,20 +112,8 @@ def sweep(given: argparse.Namespace, directory: Path) -> int:
         # So that scenes of any length go on where the one before stopped.
         chosen = every[(given.shift - position) % given.every :: given.every]
         position += len(every)
-        counts: Counter[str] = Counter(violations=bool(wrong))
-        for fault in chosen:
-            outcome = work.outcome(fault)
-            is_kill = "SIGKILL" in fault.what
-            counts["killed" if is_kill else "errors"] += outcome.was_reached
-            counts["missed"] += not outcome.was_reached
-            counts["failed"] += bool(outcome.failed)
-            counts["violations"] += bool(outcome.violations)
-            if outcome.violations or given.verbose:
-                print(f"{scene.name}: {fault.option} ({outcome.ending}) at {fault.call.line}")
-                for line in outcome.violations:
-                    print(f"    {line}")
-                if outcome.violations:
-                    print(f"    said: {outcome.said[-1500:]}", flush=True)
+        counts = tried(work, chosen, verbose=given.verbose)
+        counts["violations"] += bool(wrong)
         total += counts
         print(
             f"| {scene.name} | {len(root)} + {len(others)} | {counts['killed']} | {counts['errors']} "
@@ -131,6 +124,24 @@ def sweep(given: argparse.Namespace, directory: Path) -> int:
     if total["missed"]:
         print(f"\n{total['missed']} faults were not reached.")
     return 1 if total["violations"] else 0
+
+
+def tried(work: Sweep, faults: Sequence[Fault], *, verbose: bool) -> Counter[str]:
+    """Let every one of *faults* happen; says what was violated."""
+    counts: Counter[str] = Counter()
+    for fault in faults:
+        outcome = work.outcome(fault)
+        kind = "killed" if "SIGKILL" in fault.what else "errors"
+        counts[kind if outcome.was_reached else "missed"] += 1
+        counts["failed"] += bool(outcome.failed)
+        counts["violations"] += bool(outcome.violations)
+        if outcome.violations or verbose:
+            print(f"{work.scene.name}: {fault.option} ({outcome.ending}) at {fault.call.line}")
+        for line in outcome.violations:
+            print(f"    {line}")
+        if outcome.violations:
+            print(f"    said: {outcome.said[-1500:]}", flush=True)
+    return counts
 
 
 def _settled(database: Database) -> Path:

@@ -25,11 +25,11 @@ def _done_before_it_is_moved() -> None:
         return over
 
     directories._carry_out = later
-    directories._Runner._note = noted  # type: ignore[method-assign]  # broken on purpose
+    directories._Runner._note = noted  # type: ignore[assignment, method-assign]  # broken on purpose
 
 
 def _not_durable() -> None:
-    Batch.make_durable = lambda _work: {}  # type: ignore[method-assign]  # broken on purpose
+    Batch.make_durable = lambda _work: {}  # type: ignore[assignment, method-assign]  # broken on purpose
 
 
 BROKEN: Final[dict[str, Callable[[], None]]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -19,7 +18,6 @@ from tests.servers.processes import run
 from tests.sweep.scenes import FAR, Expected
 
 _SETTLED: Final = "django_"
-# Of other tests; see docs/reliability.md.
 _CONTENTS: Final = {"sentinel": "nobody touches this"}
 
 
@@ -136,8 +134,3 @@ def use(database: Database) -> None:
         connections["default"].close()
     connections.settings["default"]["NAME"] = database.name
     connections["default"] = connections.create_connection("default")
-
-
-def size_of(path: Path) -> int:
-    """Number of files below."""
-    return sum(len(names) for _directory, _directories, names in os.walk(path))

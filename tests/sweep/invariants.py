@@ -65,17 +65,11 @@ def violations_in_the_end(root: Path, expected: Expected, *, may_copy: bool) -> 
     ]
 
 
-def outside(before: list[str], top: Path, root: Path) -> list[str]:
-    """I5: what lies beside the root is as it was."""
-    return [] if surroundings(top, root) == before else ["I5 something outside of the root was changed"]
-
-
-def surroundings(top: Path, root: Path) -> list[str]:
-    """Names, sizes, modes and times of everything in the directory "sentinel"."""
-    del root
+def surroundings(top: Path) -> list[str]:
+    """Names, sizes, modes and times of everything in the directory "sentinel" (I5)."""
     facts = []
-    for directory, directories, names in os.walk(top / "sentinel"):
-        for name in sorted([*directories, *names, "."]):
+    for directory, _directories, names in os.walk(top / "sentinel"):
+        for name in (*names, "."):
             path = Path(directory, name)
             status = path.lstat()
             facts.append(
@@ -150,26 +144,23 @@ def _waits_for_failed(order: MailboxOperation) -> bool:
 
 def _places(root: Path, found: dict[str, list[str]], expected: Expected) -> Iterator[str]:
     """The disk is as the orders say."""
-    of_owner = defaultdict(list)
-    for text, owner in expected.owners.items():
-        of_owner[owner].append(text)
+    former = {heir: owner for owner, heir in expected.restored.items()}
     last = {order.mailbox_id: order for order in MailboxOperation.objects.order_by("pk")}
     for mailbox, order in last.items():
-        if order.state != "done" or mailbox in expected.purged:
-            continue
-        owner = {heir: owner for owner, heir in expected.restored.items()}.get(mailbox, mailbox)
-        if order.kind == "delete" and order.trash == "":
-            continue
         place = order.trash_path if order.kind == "delete" else order.target
-        for text in of_owner[owner]:
-            if not any(path.startswith(f"{place}/") for path in found.get(text, [])):
+        is_away = order.kind == "delete" and order.trash == ""  # purged, or restored
+        if order.state != "done" or is_away:
+            continue
+        for text, owner in expected.owners.items():
+            is_there = any(path.startswith(f"{place}/") for path in found.get(text, []))
+            if owner == former.get(mailbox, mailbox) and not is_there:
                 yield f"I4 order {order.pk} is done, but {text} is not in {place}"
-    for directory, names, _files in os.walk(root):
-        for name in names:
-            if name.startswith(".moving-") and not MailboxOperation.objects.unfinished().exists():
-                yield f"I4 {directory}/{name} is left over"
-    drift = list(publication.drift())
-    if drift:
+    if not MailboxOperation.objects.unfinished().exists():
+        for directory, names, _files in os.walk(root):
+            yield from (
+                f"I4 {directory}/{name} is left over" for name in names if name.startswith(".moving-")
+            )
+    if drift := list(publication.drift()):
         yield f"I4 what is published differs: {drift}"
 
 

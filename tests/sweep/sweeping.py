@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from django.core.management import call_command
 from django.core.management.base import CommandError
@@ -29,7 +29,7 @@ from core.models import User
 from parameters import tools
 from tests.servers.database import Database, Engine
 from tests.sweep import tracing
-from tests.sweep.fixture import Fixture, mounted, use
+from tests.sweep.fixture import Fixture, use
 from tests.sweep.invariants import lost, surroundings, violations, violations_in_the_end
 from tests.sweep.scenes import Expected, Scene, Stage
 from tests.sweep.tracing import Call, Fault
@@ -89,7 +89,7 @@ class Sweep:
             template, self.directory / "top", self.database, self.scene.crosses, Expected()
         )
 
-        def make() -> dict[str, object]:
+        def make() -> dict[str, Any]:
             use(database)
             if base is None:
                 call_command("flush", interactive=False, verbosity=0)
@@ -134,12 +134,12 @@ class Sweep:
         """Put the scene up, let the fault happen, let the command run undisturbed, and look."""
         file = self.directory / "fault.trace"
         with self.fixture.put_up():
-            before = surroundings(self.fixture.top, self.fixture.root)
+            before = surroundings(self.fixture.top)
             ending, said = self._watched(tracing.with_fault(fault, file))
             wrong = lost(self.fixture.root, self.fixture.expected)
             facts = self._judged(may_copy=self.scene.crosses or "EXDEV" in fault.what, runs=_CLEAN_RUNS)
             wrong += facts["violations"]
-            if surroundings(self.fixture.top, self.fixture.root) != before:
+            if surroundings(self.fixture.top) != before:
                 wrong.append("I5 something beside the root was changed")
         allowed = (self.fixture.root, Path(self.database.name))
         wrong += tracing.strays(tracing.calls(file), allowed)
@@ -186,7 +186,8 @@ class Sweep:
         try:
             call_command("handle_mailbox_operations", mail_root=str(self.fixture.root))
         except CommandError as error:
-            print(error, file=sys.stderr, flush=True)
+            sys.stderr.write(f"{error}\n")
+            sys.stderr.flush()
             return error.returncode
         finally:
             connection.close()
@@ -201,10 +202,10 @@ class Sweep:
             if not directories.there_is_work():
                 return
 
-    def _judged(self, *, may_copy: bool, runs: int) -> dict[str, list[str]]:
+    def _judged(self, *, may_copy: bool, runs: int) -> dict[str, Any]:
         """After some undisturbed runs; what failed is tried again by a person, who looks once more."""
 
-        def judge() -> dict[str, object]:
+        def judge() -> dict[str, Any]:
             use(self.database)
             self.patch()
             root, expected = self.fixture.root, self.fixture.expected
@@ -242,14 +243,14 @@ def _stand_still(gate: int, telling: int) -> None:
     waiting.poll()
 
 
-def forked(work: Callable[[], dict[str, object]]) -> dict[str, object]:
+def forked(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What *work* answers in a process of its own; raises RuntimeError with its traceback."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reading)
         try:
-            answer = {"answer": work()}
+            answer: dict[str, Any] = {"answer": work()}
         except BaseException:  # noqa: BLE001  told below
             answer = {"traceback": traceback.format_exc()}
         with os.fdopen(writing, "w") as pipe:
@@ -262,12 +263,13 @@ def forked(work: Callable[[], dict[str, object]]) -> dict[str, object]:
     told = json.loads(text)
     if "traceback" in told:
         raise RuntimeError(told["traceback"])
-    return told["answer"]
+    found: dict[str, Any] = told["answer"]
+    return found
 
 
 def prepare() -> None:
     """Before the first fork: Dovecot is not here, and what is loaded stays shared."""
-    doveadm.program = lambda _name: None
+    doveadm.program = lambda _name: None  # type: ignore[assignment]  # nobody is asked
     gc.collect()
     gc.freeze()
 

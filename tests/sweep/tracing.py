@@ -87,7 +87,7 @@ def attached(pid: int, arguments: Sequence[str]) -> subprocess.Popen[str]:
 def calls(file: Path) -> list[Call]:
     """Every call in the order in which they were made."""
     numbers: Counter[str] = Counter()
-    found = []
+    found: list[Call] = []
     for line in file.read_text(errors="replace").splitlines():
         if match := _LINE.match(line):
             numbers[match[1]] += 1
