@@ -141,7 +141,9 @@ def facts(names: Iterable[str], addresses: Iterable[str]) -> dict[tuple[Fact, st
         return found.order_by().values_list(Value(fact, output_field=CharField()), key, value)
 
     found = rows(Fact.DOMAIN, MailDomain.objects.filter(name__in=names), "name", "kind").union(
-        rows(Fact.USER, MailUser.objects.filter(address__in=addresses), "address", "address"),
+        rows(
+            Fact.USER, MailUser.objects.filter(address__in=addresses, is_moving=False), "address", "address"
+        ),
         rows(Fact.TRANSPORT, MailTransport.objects.filter(address__in=addresses), "address", "kind"),
         rows(Fact.CHECK, MailCheck.objects.filter(address__in=addresses), "address", "action"),
         all=True,
@@ -299,19 +301,21 @@ class Mailboxes:
 
 
 def password_query(engine: Engine, key: str) -> str:
-    """Dovecot's passdb: the login and its hash."""
-    return f"SELECT address AS user, password FROM mail_user WHERE {_is_user(engine, key)}"
+    """Dovecot's passdb: the hash, and why somebody may not sign in though the password is right.
+
+    The login is the key, which is lowered before (``auth_username_format``).
+    """
+    return f"SELECT password, closed AS nologin, reason FROM mail_user WHERE {_is_user(engine, key)}"
 
 
 def user_query(engine: Engine, key: str, mailboxes: Mailboxes, *, version: str) -> str:
-    """Dovecot's userdb: home and quota, whose name changed with version 2.4. The owner is the same for all of them."""
+    """Dovecot's userdb: home, quota (whose name changed with version 2.4), and whether to come again later.
+
+    The owner is the same for all of them and stands in Dovecot's files.
+    """
     home = joined(engine, f"'{mailboxes.root}/'", "home")
-    quota = (
-        f"{joined(engine, chr(39) + '*:bytes=' + chr(39), 'quota', chr(39) + 'M' + chr(39))} AS quota_rule"
-        if version == "2.3"
-        else f"{joined(engine, 'quota', chr(39) + 'M' + chr(39))} AS quota_storage_size"
-    )
-    return f"SELECT {home} AS home, {quota} FROM mail_user WHERE {_is_user(engine, key)}"
+    quota = "quota_rule" if version == "2.3" else "quota_size AS quota_storage_size"
+    return f"SELECT {home} AS home, {quota}, closed AS tempfail FROM mail_user WHERE {_is_user(engine, key)}"
 
 
 def _is_user(engine: Engine, key: str) -> str:
@@ -325,7 +329,7 @@ def _is_user(engine: Engine, key: str) -> str:
     return f"address = {key}{guard}"
 
 
-ITERATE_QUERY = "SELECT address AS user FROM mail_user"
+ITERATE_QUERY = "SELECT address AS user FROM mail_user WHERE closed IS NULL"
 
 
 def dovecot_user(key: str, mailboxes: Mailboxes) -> dict[str, Any] | None:
@@ -334,6 +338,8 @@ def dovecot_user(key: str, mailboxes: Mailboxes) -> dict[str, Any] | None:
     user = MailUser.objects.filter(address=address).first()
     if user is None:
         return None
+    if user.is_moving:
+        return {"tempfail": "y"}
     return {
         "home": f"{mailboxes.root}/{user.home}",
         "uid": mailboxes.uid,

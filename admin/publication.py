@@ -47,15 +47,15 @@ from admin.models import (
     SenderAddress,
 )
 from admin.models.domain import DomainKind
-from admin.models.published import listed
+from admin.models.published import NO_PASSWORD, listed
 from core.addresses import without_extension
 from core.insertion import insert
 
 _CHUNK = 5_000
-# Operations until whose end their addresses do not answer.
-_MOVING = (MailboxOperation.Kind.RENAME, MailboxOperation.Kind.RESTORE)
 # As long may take what publishes things when their time is over.
 _GRACE = timedelta(minutes=5)
+# Operations until whose end their addresses do not answer.
+_MOVING = (MailboxOperation.Kind.RENAME, MailboxOperation.Kind.RESTORE)
 T = TypeVar("T")
 S = TypeVar("S")
 
@@ -344,8 +344,13 @@ def _derive_routes(sources: _Sources) -> Iterator[MailRoute]:
 
 def _derive_users(sources: _Sources) -> Iterator[MailUser]:
     for address, box in sources.open_mailboxes.items():
-        if address not in sources.moving:
-            yield MailUser(address=address, password=box.password, home=box.home, quota=box.quota)
+        is_moving = address in sources.moving
+        yield MailUser(
+            address=address, password=box.password, home=box.home, quota=box.quota, is_moving=is_moving
+        )
+    # What was accepted for the other address already waits, too.
+    for address in sources.moving - sources.open_mailboxes.keys():
+        yield MailUser(address=address, password=NO_PASSWORD, home="", quota=0, is_moving=True)
 
 
 def home_of(mailbox: Mailbox) -> str:
@@ -487,7 +492,8 @@ def _by_table(
         # Addresses that are still being moved go on answering so, whoever held them or comes to hold them.
         everything = sources.addresses | _names_of(sources.addresses)
         for table in _ADDRESSES:
-            stored = sources.held - unread if table in _OF_HOLDERS else everything
+            known = sources.held - (unread - sources.moving)
+            stored = known if table in _OF_HOLDERS else everything
             yield table, table.difference(stored, sources)
 
 

@@ -184,8 +184,12 @@ INSERT INTO mail_route (address, targets, ends_here, expires_at)
             bool_or(target = address), max(expires_at) FROM onward GROUP BY address
         UNION ALL SELECT '@' || name, '@' || target, false, NULL FROM mail_domain WHERE kind = 'alias'
     ) route ORDER BY md5(address);
-INSERT INTO mail_user (address, password, home, quota) SELECT email, password, home, quota FROM box
-    WHERE open AND email NOT IN (SELECT address FROM moving) ORDER BY md5(email);
+INSERT INTO mail_user (address, password, home, quota, is_moving)
+    SELECT * FROM (
+        SELECT email, password, home, quota, email IN (SELECT address FROM moving) FROM box WHERE open
+        UNION ALL SELECT address, '{CRYPT}*', '', 0, true FROM moving
+            WHERE address NOT IN (SELECT email FROM box WHERE open)
+    ) person (address) ORDER BY md5(address);
 INSERT INTO mail_sender (address, logins, alias_logins, extra_logins)
     SELECT address, string_agg(DISTINCT login, ',' ORDER BY login),
         coalesce(string_agg(DISTINCT login, ',' ORDER BY login) FILTER (WHERE source = 'alias'), ''),

@@ -102,8 +102,8 @@ class Question:
         return f"{self.lookup}, {'hit' if self.hit else 'miss'}: {self.what}{place}"
 
 
-_BOXES = "SELECT address FROM mail_user"
-_PLAIN_BOXES = f"{_BOXES} u WHERE NOT EXISTS (SELECT FROM mail_transport t WHERE t.address = u.address)"
+_BOXES = "SELECT address FROM mail_user WHERE NOT is_moving"
+_PLAIN_BOXES = f"{_BOXES} AND NOT EXISTS (SELECT FROM mail_transport t WHERE t.address = mail_user.address)"
 _UNKNOWN = "SELECT 'nobody-' || address FROM mail_user"
 _FOREIGN = "SELECT substr(md5(address), 1, 12) || '.example.net' FROM mail_user"
 _ALIASES = "SELECT address FROM mail_sender WHERE alias_logins <> '' AND address LIKE 'team%'"

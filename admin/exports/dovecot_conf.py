@@ -137,6 +137,7 @@ def _main_23(credentials: Credentials, mailboxes: Mailboxes, place: Path) -> str
     driver = DRIVERS[credentials.engine]
     return (
         "# Include it from dovecot.conf of Dovecot 2.3: !include " + str(place / MAIN_23) + "\n"
+        "# The tables hold names in lower case.\nauth_username_format = %Lu\n"
         f"passdb {{\n  driver = sql\n  args = {place / SQL_23}\n}}\n"
         f"userdb {{\n  driver = sql\n  args = {place / SQL_23}\n"
         f"  default_fields = uid={mailboxes.uid} gid={mailboxes.gid}\n}}\n"
@@ -173,6 +174,7 @@ def _main_24(users: Credentials, quota: Credentials, mailboxes: Mailboxes) -> st
     )
     return (
         "# Include it from dovecot.conf of Dovecot 2.4.\n"
+        "# The tables hold names in lower case.\nauth_username_format = %{user | lower}\n"
         f"sql_driver = {DRIVERS[engine]}\n"
         f"{connection_24(users)}"
         f"passdb sql {{\n  query = {password_query(engine, _KEY_24)}\n  default_password_scheme = CRYPT\n}}\n"

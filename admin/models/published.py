@@ -21,6 +21,10 @@ SERVICE_LENGTH = 100
 # What Postfix is told. Constants, so that no stored text can become an action or a transport.
 RETRY_ACTION = "450 4.2.1 This mailbox is being moved, please try again in a few minutes"
 CLOSED_ACTION = "550 5.2.1 This address is switched off"
+# What a person is told who signs in.
+MOVING_REASON = "Your mailbox is being moved. Please try again in a few minutes."
+# A hash that no password has.
+NO_PASSWORD = "{CRYPT}*"  # noqa: S105  what the name says
 # No refusal, and no question for the same address without its extension.
 OPEN_ACTION = "DUNNO"
 RETRY_TRANSPORT = "retry:4.2.1 mailbox is being moved"
@@ -84,7 +88,7 @@ class MailRoute(models.Model):
 
 
 class MailUser(models.Model):
-    """Mailboxes that may sign in and receive."""
+    """Mailboxes that may sign in and receive, and addresses of those that are being moved."""
 
     address = ExactCharField(max_length=ADDRESS_LENGTH, primary_key=True)
     password = models.CharField(max_length=256)
@@ -92,6 +96,35 @@ class MailUser(models.Model):
     home = ExactCharField(max_length=PATH_LENGTH)
     # Megabytes; 0 = no limit.
     quota = models.BigIntegerField()
+    # The same as Dovecot wants it, since version 2.4 and before.
+    quota_size = models.GeneratedField(
+        expression=Concat(Cast("quota", CharField(max_length=20)), Value("M"), output_field=CharField()),
+        output_field=CharField(max_length=30),
+        db_persist=True,
+    )
+    quota_rule = models.GeneratedField(
+        expression=Concat(
+            Value("*:bytes="),
+            Cast("quota", CharField(max_length=20)),
+            Value("M"),
+            output_field=CharField(),
+        ),
+        output_field=CharField(max_length=40),
+        db_persist=True,
+    )
+    # The directory is on its way: nobody signs in, and what is to be delivered waits.
+    is_moving = models.BooleanField(default=False)
+    # What Dovecot is told then, and nothing otherwise.
+    closed = models.GeneratedField(
+        expression=Case(When(is_moving=True, then=Value("y")), default=None),
+        output_field=CharField(max_length=1, null=True),
+        db_persist=True,
+    )
+    reason = models.GeneratedField(
+        expression=Case(When(is_moving=True, then=Value(MOVING_REASON)), default=None),
+        output_field=CharField(max_length=100, null=True),
+        db_persist=True,
+    )
 
     class Meta:
         db_table = "mail_user"

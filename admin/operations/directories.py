@@ -386,7 +386,12 @@ class _Runner:
         Asked about one mailbox that is at rest: of those that move, Dovecot knows nothing, and of one whose new address
         is committed it would say the new home.
         """
-        sample = MailUser.objects.order_by("address").values_list("address", "home").first()
+        sample = (
+            MailUser.objects.filter(is_moving=False)
+            .order_by("address")
+            .values_list("address", "home")
+            .first()
+        )
         if sample is None:
             return
         address, home = sample

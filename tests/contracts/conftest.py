@@ -14,6 +14,7 @@ from core.actor import Actor
 from parameters import tools
 from parameters.models import Parameter
 from tests.cast import Cast, Template, assemble
+from tests.tables import Table
 
 Fingerprint = Callable[[], dict[str, str]]
 
@@ -41,11 +42,8 @@ def fingerprint() -> Fingerprint:
 
 def _fingerprint() -> dict[str, str]:
     models = apps.get_models(include_auto_created=True)
-    rows = {
-        model._meta.db_table: sorted(map(repr, model._base_manager.values_list()))
-        for model in models
-        if model is not Session
-    }
+    tables = [Table.read(model) for model in models if model is not Session]
+    rows = {table.name: sorted(map(repr, table.rows)) for table in tables}
     return {table: hashlib.sha256("\n".join(lines).encode()).hexdigest() for table, lines in rows.items()}
 
 

@@ -20,7 +20,7 @@ from pytest_django import DjangoDbBlocker
 
 from tests.cast import first_super_admin
 from tests.mail.generated import VERSIONS, generate
-from tests.mail.panel import Panel
+from tests.mail.panel import FEW_ROUNDS, Panel
 from tests.servers.database import Database, Engine, database_from_url
 from tests.servers.packages import require_servers
 from tests.servers.processes import short_directory
@@ -62,9 +62,11 @@ def committed_database(plain: Database) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def panel(database: Database) -> Panel:
-    """Root's session in a browser."""
+    """Root's session in a browser. Hashes that it makes cost little, where a test does not say otherwise."""
     del database  # must be there, says nothing here
-    return Panel(first_super_admin())
+    panel = Panel(first_super_admin())
+    panel.set_parameter("rounds_number", FEW_ROUNDS)
+    return panel
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,8 @@ from tests.mail.browser import Browser, Values
 
 # Of a tick box.
 ON, OFF = "on", "OFF"
+# Of a password hash: what the parameter allows at least.
+FEW_ROUNDS = 1_000
 
 _numbers = count(1)
 

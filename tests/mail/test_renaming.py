@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import imaplib
+import poplib
+import smtplib
+from collections.abc import Iterator
 
 import pytest
 from django.urls import reverse
 
 from admin.models import Account
+from admin.models.published import MOVING_REASON
 from tests.cast import PASSWORD
 from tests.mail.browser import Browser
 from tests.mail.panel import OFF, ON, Panel, unique_name
@@ -60,6 +64,41 @@ def test_who_gets_the_old_address_finds_an_empty_mailbox(stack: MailStack, panel
     assert not has_in_inbox(stack, old, before)
     assert has_in_inbox(stack, new, before)
     assert not has_in_inbox(stack, new, token)
+
+
+@pytest.fixture
+def _directories_are_handled(panel: Panel) -> Iterator[None]:
+    panel.set_parameter("handle_mailboxes", value=True, app="admin")
+    yield
+    panel.set_parameter("handle_mailboxes", value=False, app="admin")
+
+
+@pytest.mark.usefixtures("_directories_are_handled")
+def test_while_a_directory_moves_everybody_is_asked_to_come_again(
+    each_stack: MailStack, panel: Panel
+) -> None:
+    domain = panel.new_domain()
+    old, new = panel.new_account(f"sam@{domain}"), f"samuel@{domain}"
+    each_stack.wait_for_mail(old, sent(each_stack, old))
+    panel.change_account(old, {"address_local": "samuel", "keep_old_address": OFF})
+
+    for address in (old, new):
+        assert answer_to(each_stack, address).code == 450
+        # What Postfix accepted a moment before, and hands over now.
+        with smtplib.LMTP(str(each_stack.postfix.lmtp_socket), local_hostname="localhost") as lmtp:
+            lmtp.ehlo()
+            lmtp.mail(FRIEND)
+            assert 400 <= lmtp.rcpt(address)[0] < 500, address
+    for sign_in in (each_stack.imap_login, each_stack.pop3_login):
+        with pytest.raises((imaplib.IMAP4.error, poplib.error_proto)) as told:
+            sign_in(new, PASSWORD)
+        assert MOVING_REASON in str(told.value)
+        with pytest.raises((imaplib.IMAP4.error, poplib.error_proto)) as told:
+            sign_in(new, "Wrong-Horse-9")
+        assert MOVING_REASON not in str(told.value)
+    with pytest.raises(imaplib.IMAP4.error):
+        each_stack.imap_login(old, PASSWORD)
+    assert not {old, new} & set(each_stack.doveadm("user", f"*@{domain}").split())
 
 
 def test_a_renamed_domain_signs_in_and_receives_under_its_new_name_only(

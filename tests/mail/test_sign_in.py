@@ -10,10 +10,11 @@ import pytest
 from django.urls import reverse
 
 from admin.models import MailUser
+from core.hashing_policy import HashingPolicy
 from core.models import User
 from tests.cast import PASSWORD
 from tests.mail.browser import Browser
-from tests.mail.panel import OFF, Panel
+from tests.mail.panel import FEW_ROUNDS, OFF, Panel
 from tests.servers.stack import MailStack
 
 STRONG = {"sha512crypt": "{SHA512-CRYPT}", "blfcrypt": "{BLF-CRYPT}", "argon2id": "{ARGON2ID}"}
@@ -21,9 +22,11 @@ STRONG = {"sha512crypt": "{SHA512-CRYPT}", "blfcrypt": "{BLF-CRYPT}", "argon2id"
 
 @pytest.fixture
 def default_scheme(panel: Panel) -> Iterator[None]:
-    """The parameter is what it was when the test is over."""
+    """Hashes as slow as in production; the parameters are what they were when the test is over."""
+    panel.set_parameter("rounds_number", HashingPolicy().rounds)
     yield
     panel.set_parameter("password_scheme", "sha512crypt")
+    panel.set_parameter("rounds_number", FEW_ROUNDS)
 
 
 def lets_in(stack: MailStack, login: str, password: str) -> bool:

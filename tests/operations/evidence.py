@@ -14,19 +14,20 @@ from reversion.models import Version
 
 from core.models import Log, Throttle
 from core.refusals import Refusal
+from tests.tables import Row, Table
 
-Rows = dict[str, list[tuple[object, ...]]]
+Rows = dict[str, list[Row]]
 _TRANSACTIONS = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK")
 
 
 def all_rows() -> Rows:
     """Every row of every table, by table; not how often something was tried, which a refusal does not take back."""
-    tables = {
-        model._meta.db_table: model
+    tables = (
+        Table.read(model)
         for model in apps.get_models(include_auto_created=True)
         if model._meta.managed and model is not Throttle
-    }
-    return {table: sorted(model._base_manager.values_list(), key=repr) for table, model in tables.items()}
+    )
+    return {table.name: sorted(table.rows, key=repr) for table in tables}
 
 
 @contextmanager

@@ -223,7 +223,7 @@ def test_nothing_that_is_one_of_a_kind_exists_twice() -> None:
     with pytest.raises(IntegrityError):
         insert("admin_senderaddress", address="x@out.example", mailbox_id=box_id())
     with pytest.raises(IntegrityError):
-        insert("mail_user", address="sam@dora.example", password="x", home="x", quota=0)
+        insert("mail_user", address="sam@dora.example", password="x", home="x", quota=0, is_moving=False)
     with pytest.raises(IntegrityError):
         insert("mail_route", address="sam@dora.example", targets="sam@dora.example", ends_here=True)
     with pytest.raises(IntegrityError):
@@ -346,7 +346,13 @@ ROWS = {
     "core_user": user(username="bok@dora.example", email="bok@dora.example"),
     "admin_quota": {"username": "bok@dora.example"},
     "mail_route": {"address": "bok@dora.example", "targets": "bok@dora.example", "ends_here": True},
-    "mail_user": {"address": "bok@dora.example", "password": "x", "home": "x", "quota": 0},
+    "mail_user": {
+        "address": "bok@dora.example",
+        "password": "x",
+        "home": "x",
+        "quota": 0,
+        "is_moving": False,
+    },
     "mail_sender": {
         "address": "bok@dora.example",
         "logins": "bok@dora.example",

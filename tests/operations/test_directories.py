@@ -124,7 +124,7 @@ def newest() -> MailboxOperation:
 
 def answers(address: str) -> bool:
     """Whether mail servers serve the address; if not, both of them say "try again later"."""
-    is_served = MailUser.objects.filter(address=address).exists()
+    is_served = MailUser.objects.filter(address=address, is_moving=False).exists()
     waits = {
         model.__name__: model._default_manager.filter(address=address, **retry).exists()
         for model, retry in ((MailTransport, {"kind": "retry"}), (MailCheck, {"action": "retry"}))
@@ -949,8 +949,12 @@ def lives(people: Cast, root: Path) -> Counter[str]:
 
 @pytest.mark.parametrize("shift", range(4))
 def test_whoever_is_killed_anywhere_loses_nothing(people: Cast, tmp_path: Path, shift: int) -> None:
-    """Every fourth point, from another one on in each of four tests, so that they run beside each other."""
-    number, is_survived = shift + 1, False
+    """Every fourth point, from another one on in each of four tests, so that they run beside each other.
+
+    The disk is the same for all engines: those that have a server do with a quarter of the points.
+    """
+    step = 4 if connection.vendor == "sqlite" else 16
+    number, is_survived = 1 + shift * step // 4, False
     while not is_survived:
         root = tmp_path / f"root{number}"
         root.mkdir()
@@ -979,7 +983,7 @@ def test_whoever_is_killed_anywhere_loses_nothing(people: Cast, tmp_path: Path, 
         assert Counter(logged.values_list("verb", flat=True)) == {"mailboxoperation.finish": 4}
         assert not list(publication.drift())
         transaction.savepoint_rollback(snapshot)
-        number += 4
+        number += step
     assert number > 15
 
 

@@ -90,7 +90,17 @@ def test_a_copy_for_postfix_holds_its_five_tables_and_no_hash(file: Path) -> Non
 @pytest.mark.usefixtures("cast")
 def test_a_copy_for_dovecot_holds_its_table_alone(file: Path) -> None:
     publish(file, "dovecot")
-    columns = ("address", "password", "home", "quota")
+    columns = (
+        "address",
+        "password",
+        "home",
+        "quota",
+        "quota_size",
+        "quota_rule",
+        "is_moving",
+        "closed",
+        "reason",
+    )
     assert content(file) == {"mail_user": set(MailUser.objects.values_list(*columns))}
 
 

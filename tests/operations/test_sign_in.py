@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from statistics import median
 from unittest.mock import patch
 
 import pytest
@@ -308,14 +309,12 @@ def test_an_unknown_name_takes_as_long_as_a_wrong_password(cast: Cast, client: C
     hashed = hash_password(PASSWORD)
     User.objects.filter(pk=cast.sam.pk).update(password=hashed)
 
-    def fastest(name: str) -> float:
-        times = []
-        for _time in range(5):
-            start = time.process_time()
-            sign_in(client, name, "Wrong-Horse-7")
-            times.append(time.process_time() - start)
-        return min(times)
+    def seconds(name: str) -> float:
+        start = time.process_time()
+        sign_in(client, name, "Wrong-Horse-7")
+        return time.process_time() - start
 
-    unknown, known = fastest("nobody@dora.example"), fastest("sam@dora.example")
-    assert 0.6 < unknown / known < 1.6
+    # in pairs: a processor that changes its speed changes it for both
+    ratios = [seconds("nobody@dora.example") / seconds("sam@dora.example") for _pair in range(9)]
+    assert 0.6 < median(ratios) < 1.6
     assert Account.objects.get(pk=cast.sam.pk).password == hashed

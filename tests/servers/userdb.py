@@ -12,6 +12,8 @@ from pathlib import Path
 
 from .processes import ServerError
 
+# A lookup that failed, because of the database or because the user is told to come again.
+TEMPORARY = {"tempfail": "y"}
 # Dovecot reads on only when its answers are taken: not more than this at once.
 BATCH = 50
 # Tabs and line ends are written as \1 and a letter (str_tabescape in Dovecot).
@@ -19,7 +21,7 @@ ESCAPES = {b"\x01": b"\x011", b"\t": b"\x01t", b"\r": b"\x01r", b"\n": b"\x01n"}
 
 
 def users(auth_socket: Path, keys: Sequence[bytes]) -> list[dict[str, str] | None]:
-    """The fields for every key, None for nobody; ServerError when a lookup failed. No NUL bytes in keys."""
+    """The fields for every key, None for nobody, TEMPORARY for "not now". No NUL bytes in keys."""
     answers: list[dict[str, str] | None] = []
     with conversation(auth_socket) as (connection, lines):
         for start in range(0, len(keys), BATCH):
@@ -53,10 +55,12 @@ def escaped(key: bytes) -> bytes:
 
 
 def answer(line: bytes) -> tuple[int, dict[str, str] | None]:
-    """`USER id name field=value…` or `NOTFOUND id`; anything else is an error."""
+    """`USER id name field=value…`, `NOTFOUND id` or `FAIL id`; anything else is an error."""
     kind, number, *rest = line.decode(errors="replace").rstrip("\n").split("\t")
     if kind == "NOTFOUND":
         return int(number), None
+    if kind == "FAIL":
+        return int(number), TEMPORARY
     if kind != "USER":
         message = f"Dovecot's userdb said {line!r}"
         raise ServerError(message)
