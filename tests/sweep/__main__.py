@@ -102,6 +102,8 @@ def sweep(given: argparse.Namespace, directory: Path) -> int:
         work = sweeping.Sweep(scene, directory / "scene", database, BROKEN[given.broken])
         work.directory.mkdir(exist_ok=True)
         work.build(base)
+        if not position:
+            work.warm_up()
         clean, wrong = work.clean_run()
         for line in wrong:
             print(f"{scene.name}, undisturbed: {line}")

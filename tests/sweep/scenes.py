@@ -165,6 +165,21 @@ def _cross_back(stage: Stage) -> None:
     stage.rename(stage.box(f"a@{FAR}", "cur"), f"a@{NEAR}")
 
 
+def _cross_delete(stage: Stage) -> None:
+    """As above, without a copy: beside its place is the trash of that device."""
+    stage.delete(stage.box(f"a@{FAR}", "cur"))
+
+
+def _cross_restore(stage: Stage) -> None:
+    """What is restored by a copy stays in the trash for its time."""
+    lost = stage.box(f"a@{NEAR}", "cur")
+    order = stage.delete(lost)
+    stage.work_off()
+    back = stage.empty_box(f"back@{FAR}")
+    restore_directories(stage.actor, [Restoration(order, back)])
+    stage.expected.restored[lost.pk] = back.pk
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
     """One situation."""
@@ -184,4 +199,6 @@ SCENES: Final = (
     Scene("rename, delete, create again", _reuse),
     Scene("to another device", _cross, crosses=True),
     Scene("from another device", _cross_back, crosses=True),
+    Scene("delete on another device", _cross_delete, crosses=True),
+    Scene("restore to another device", _cross_restore, crosses=True),
 )

@@ -107,6 +107,16 @@ class Sweep:
         answer["restored"] = {int(key): value for key, value in answer["restored"].items()}
         self.fixture.expected = Expected(**answer)
 
+    def warm_up(self) -> None:
+        """Once in this process, so that its children find loaded and compiled what each of them needs."""
+        with self.fixture.put_up():
+            use(self.database)
+            self._run_undisturbed(1)
+            violations(self.fixture.root, self.fixture.expected, may_copy=False)
+            connection.close()
+        gc.collect()
+        gc.freeze()
+
     # --- runs ---
 
     def clean_run(self) -> tuple[list[Call], list[str]]:
@@ -268,10 +278,8 @@ def forked(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def prepare() -> None:
-    """Before the first fork: Dovecot is not here, and what is loaded stays shared."""
+    """Before the first fork: Dovecot is not here."""
     doveadm.program = lambda _name: None  # type: ignore[assignment]  # nobody is asked
-    gc.collect()
-    gc.freeze()
 
 
 def faults(root: Sequence[Call], database: Sequence[Call], *, errors: bool = True) -> Iterator[Fault]:
