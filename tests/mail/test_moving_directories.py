@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import imaplib
 import os
-import shutil
+import shlex
 import subprocess
 import sys
 import threading
@@ -71,13 +71,21 @@ class Runner:
         assert becomes_true(is_over, limit_s=PATIENCE_S)
 
 
+@pytest.fixture(scope="module", params=["stack", "stack_24"], ids=["2.3", "2.4"])
+def serving(request: pytest.FixtureRequest) -> MailStack:
+    """Everything with both versions of Dovecot, one after the other."""
+    running = request.getfixturevalue(request.param)
+    assert isinstance(running, MailStack)
+    return running
+
+
 @pytest.fixture(scope="module")
-def runner(database: Database, stack: MailStack, panel: Panel) -> Iterator[Runner]:
+def runner(database: Database, serving: MailStack, panel: Panel) -> Iterator[Runner]:
     """The panel handles directories, in this test alone."""
-    initialize(str(stack.mail_root))
+    initialize(str(serving.mail_root))
     panel.set_parameter("mailboxes_owner", mailbox_owner().pw_name, app="admin")
     panel.set_parameter("handle_mailboxes", value=True, app="admin")
-    yield Runner(database, stack.mail_root)
+    yield Runner(database, serving.mail_root)
     panel.set_parameter("handle_mailboxes", value=False, app="admin")
 
 
@@ -161,13 +169,13 @@ class Traffic:
 
 
 @pytest.fixture(scope="module")
-def traffic(stack: MailStack, panel: Panel, runner: Runner) -> Traffic:
+def traffic(serving: MailStack, panel: Panel, runner: Runner) -> Traffic:
     """Two senders never pause, the command runs each second, names change."""
     domain = panel.new_domain()
     boxes = [Box([panel.new_account(f"box{number}-0@{domain}")]) for number in range(2)]
     for box in boxes:
-        box.accepted.append(sent(stack, box.address))
-        stack.wait_for_mail(box.address, box.accepted[0])
+        box.accepted.append(sent(serving, box.address))
+        serving.wait_for_mail(box.address, box.accepted[0])
     codes: Counter[int] = Counter()
     turns = count()
 
@@ -175,7 +183,7 @@ def traffic(stack: MailStack, panel: Panel, runner: Runner) -> Traffic:
         turn = next(turns)
         box = boxes[turn % 2]
         token, address = new_token(), (box.names[-2:][turn // 2 % 2 - 1])
-        reply = stack.send(FRIEND, [address], token)[address]
+        reply = serving.send(FRIEND, [address], token)[address]
         codes[reply.code] += 1
         if reply.accepted:
             box.accepted.append(token)
@@ -189,11 +197,11 @@ def traffic(stack: MailStack, panel: Panel, runner: Runner) -> Traffic:
             assert becomes_true(nothing_waits, limit_s=PATIENCE_S)
             time.sleep(0.5)
     runner.run_until_nothing_waits()
-    becomes_true(lambda: is_empty(stack.postfix.queue), limit_s=PATIENCE_S)
+    becomes_true(lambda: is_empty(serving.postfix.queue), limit_s=PATIENCE_S)
     tokens = {token for box in boxes for token in box.accepted}
-    queued = {token for token, places in files_with(stack.postfix.queue, tokens).items() if places}
-    returned = {token for token in tokens if stack.sink.find(token)}
-    return Traffic(boxes, codes, files_with(stack.mail_root, tokens), queued, returned)
+    queued = {token for token, places in files_with(serving.postfix.queue, tokens).items() if places}
+    returned = {token for token in tokens if serving.sink.find(token)}
+    return Traffic(boxes, codes, files_with(serving.mail_root, tokens), queued, returned)
 
 
 def nothing_waits() -> bool:
@@ -201,11 +209,11 @@ def nothing_waits() -> bool:
 
 
 def test_mail_that_comes_while_directories_move_is_in_the_mailbox_once(
-    stack: MailStack, traffic: Traffic
+    serving: MailStack, traffic: Traffic
 ) -> None:
     assert sum(len(box.accepted) for box in traffic.boxes) > 10 * RENAMES, traffic.codes
     for box in traffic.boxes:
-        home = stack.mail_root / box.home
+        home = serving.mail_root / box.home
         assert [each for each in home.parent.iterdir() if each.name.startswith(home.name[:5])] == [home]
         for token in box.accepted:
             places = traffic.delivered[token]
@@ -222,14 +230,14 @@ def test_mail_that_comes_while_directories_move_is_never_returned(traffic: Traff
     assert traffic.returned == set()
 
 
-def test_who_reads_during_a_rename_loses_nothing(stack: MailStack, panel: Panel, runner: Runner) -> None:
+def test_who_reads_during_a_rename_loses_nothing(serving: MailStack, panel: Panel, runner: Runner) -> None:
     """Whatever an open session still does and is answered, it harms nothing."""
     domain = panel.new_domain()
     box = Box([panel.new_account(f"sam@{domain}")])
-    box.accepted += [sent(stack, box.address) for _mail in range(3)]
+    box.accepted += [sent(serving, box.address) for _mail in range(3)]
     for token in box.accepted:
-        stack.wait_for_mail(box.address, token)
-    with session(stack, box.address) as imap:
+        serving.wait_for_mail(box.address, token)
+    with session(serving, box.address) as imap:
         imap.select()
         panel.change_account(box.address, {"address_local": "samuel", "keep_old_address": ON})
         runner.run_until_nothing_waits()
@@ -241,11 +249,11 @@ def test_who_reads_during_a_rename_loses_nothing(stack: MailStack, panel: Panel,
             with suppress(imaplib.IMAP4.error, OSError):
                 command()
     box.names.append(f"samuel@{domain}")
-    with session(stack, box.address) as imap:
+    with session(serving, box.address) as imap:
         assert imap.select()[1] == [b"3"]
-    found = files_with(stack.mail_root, set(box.accepted))
+    found = files_with(serving.mail_root, set(box.accepted))
     assert [len(places) for places in found.values()] == [1, 1, 1]
-    assert all(place.is_relative_to(stack.mail_root / box.home) for (place,) in found.values())
+    assert all(place.is_relative_to(serving.mail_root / box.home) for (place,) in found.values())
 
 
 def is_ended(imap: imaplib.IMAP4) -> bool:
@@ -257,16 +265,18 @@ def is_ended(imap: imaplib.IMAP4) -> bool:
 
 
 def test_open_sessions_end_where_doveadm_may_end_them(
-    stack: MailStack, panel: Panel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    serving: MailStack, panel: Panel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Here the test is root, and may."""
     sam = panel.new_account(f"sam@{panel.new_domain()}")
     other = panel.new_account(f"other@{sam.partition('@')[2]}")
     wrapper = tmp_path / "doveadm"
-    wrapper.write_text(f'#!/bin/sh\nexec {shutil.which("doveadm")} -c {stack.dovecot.config} "$@"\n')
+    known = serving.dovecot
+    name = "/usr/bin/doveadm" if known.within else program("doveadm")
+    wrapper.write_text(f'#!/bin/sh\nexec {shlex.join((*known.within, name, "-c", str(known.config)))} "$@"\n')
     wrapper.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with session(stack, sam) as imap, session(stack, other) as stays:
+    with session(serving, sam) as imap, session(serving, other) as stays:
         doveadm.let_go({sam})
         assert becomes_true(partial(is_ended, imap), limit_s=10)
         assert stays.noop()[0] == "OK"
