@@ -1,6 +1,7 @@
 """Run every scene with every fault, or with one in so many.
 
-    python -m tests.sweep [--engine sqlite|postgresql|mariadb] [--every 5] [--shift 2] [--scene NAME]... [--no-errors]
+    python -m tests.sweep [--engine sqlite|postgresql|mariadb] [--every 5] [--shift 2] [--scene NAME]...
+                          [--no-errors | --no-kills]
 
 Prints tables as docs/reliability.md has them; ends with 1 when anything was violated. Needs strace, and for scenes
 that cross devices the right to mount, which root has.
@@ -44,6 +45,7 @@ def asked_for(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--shift", type=int, default=0, metavar="K", help="beginning with the K-th")
     parser.add_argument("--scene", action="append", metavar="NAME", help="only this one (may be repeated)")
     parser.add_argument("--no-errors", action="store_true", help="kill only")
+    parser.add_argument("--no-kills", action="store_true", help="errors only")
     parser.add_argument(
         "--call", action="append", metavar="NAME", help="only at calls of this name (may be repeated)"
     )
@@ -108,7 +110,7 @@ def sweep(given: argparse.Namespace, directory: Path) -> int:
         for line in wrong:
             print(f"{scene.name}, undisturbed: {line}")
         root, others = work.points(clean)
-        every = list(sweeping.faults(root, others, errors=not given.no_errors))
+        every = list(sweeping.faults(root, others, kills=not given.no_kills, errors=not given.no_errors))
         if given.call:
             every = [fault for fault in every if fault.call.name in given.call]
         # So that scenes of any length go on where the one before stopped.

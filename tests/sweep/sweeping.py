@@ -282,10 +282,12 @@ def prepare() -> None:
     doveadm.program = lambda _name: None  # type: ignore[assignment]  # nobody is asked
 
 
-def faults(root: Sequence[Call], database: Sequence[Call], *, errors: bool = True) -> Iterator[Fault]:
+def faults(
+    root: Sequence[Call], database: Sequence[Call], *, kills: bool = True, errors: bool = True
+) -> Iterator[Fault]:
     """Death at every call; then every error at every call about the root, and some at those about an SQLite file."""
     both = sorted({*root, *database}, key=lambda call: call.place)
-    for call in both:
+    for call in both if kills else ():
         yield Fault(call, "signal=SIGKILL")
     if not errors:
         return
