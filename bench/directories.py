@@ -81,12 +81,12 @@ def run(root: Path) -> Run:
     command = [sys.executable, str(TOP / "manage.py"), "handle_mailbox_operations", "--mail-root", str(root)]
     began = time.perf_counter()
     process = subprocess.Popen(command)  # noqa: S603  ours
-    peak_kb, ended = 0, 0
-    while not ended:
-        # not what wait4 says of memory: that begins with what this process has
+    # not what wait4 says of memory: that begins with what this process has
+    peak_kb = _peak_kb(process.pid)
+    while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:
         peak_kb = max(peak_kb, _peak_kb(process.pid))
         time.sleep(_LOOK_S)
-        ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+    _pid, status, usage = ended
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         message = f"the command ended with {process.returncode}"
@@ -223,7 +223,7 @@ def main() -> int:
     parser.add_argument("--engine", type=Engine, default=Engine.POSTGRESQL)
     parser.add_argument("--orders", type=int, default=10_000)
     parser.add_argument("--deletes", type=int, default=1_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--profile", action="store_true")
     given = parser.parse_args()
     actor = data.super_admin()

@@ -185,6 +185,25 @@ def test_a_deleted_mailbox_goes_to_the_trash_and_later_for_good(people: Cast, ro
     assert "0 purged" in run(root, verbosity=2)
 
 
+def test_what_cannot_be_purged_stays_in_the_list_and_the_others_go(people: Cast, root: Path) -> None:
+    some = [person(people, f"p{number}@dora.example") for number in range(6)]
+    for number in range(6):
+        fill(root / "dora.example" / f"p{number}")
+    delete_accounts(people.root, [account_of(one) for one in some])
+    run(root)
+    strange, link = MailboxOperation.objects.filter(kind="delete").order_by("pk")[1:3]
+    (root / ".trash" / str(link.pk)).rename(root / "elsewhere")
+    (root / ".trash" / str(link.pk)).symlink_to(root / "elsewhere")
+    MailboxOperation.objects.filter(pk=strange.pk).update(trash_path="dora.example")
+    MailboxOperation.objects.update(finished_at=timezone.now() - timedelta(days=8))
+    run(root, fails=True)
+    assert {order.pk for order in MailboxOperation.objects.exclude(trash="")} == {strange.pk, link.pk}
+    assert names(root / ".trash") == sorted([str(strange.pk), str(link.pk)])
+    assert mails(root / "elsewhere")
+    strange.refresh_from_db()
+    assert strange.last_error == "This is no place in the trash."
+
+
 def test_what_is_kept_stays_and_nobody_gets_it(people: Cast, root: Path) -> None:
     fill(root / "dora.example" / "sam")
     delete_accounts(people.root, [account_of(people.sam)], keep_directories=True)
