@@ -44,7 +44,7 @@ from admin.operations import (
 )
 from core.models import Log
 from tests.cast import Cast
-from tests.operations.evidence import forbidden, refused_as, statements
+from tests.operations.evidence import forbidden, refused, refused_as, statements
 from tests.operations.people import account_of, person, set_parameter
 
 OWNER = pwd.getpwuid(os.geteuid()).pw_name
@@ -606,6 +606,27 @@ def test_without_its_marker_the_root_is_left_alone(people: Cast, root: Path) -> 
     assert "already" in run(root, initialize=True)
     assert run(root) == ""
     assert state() == "done"
+
+
+def test_who_does_not_find_the_root_gives_no_sign_of_life(people: Cast, root: Path) -> None:
+    rename(people)
+    with pytest.raises(CommandError):
+        call_command("handle_mailbox_operations", mail_root=str(root / "not there"))
+    assert not Heartbeat.objects.exists()
+    run(root)
+    assert Heartbeat.objects.exists()
+
+
+def test_one_directory_is_restored_for_one_mailbox(people: Cast, root: Path) -> None:
+    fill(root / "dora.example" / "sam")
+    delete_accounts(people.root, [account_of(people.sam)])
+    run(root)
+    order = newest()
+    boxes = [
+        Mailbox.objects.get(user=person(people, f"{name}@dora.example").user.pk) for name in ("one", "two")
+    ]
+    with refused((1, "mailbox", "twice")):
+        restore_directories(people.root, [Restoration(order, box) for box in boxes])
 
 
 def test_nobody_but_the_owner_of_mail_runs_it(people: Cast, root: Path) -> None:

@@ -48,6 +48,7 @@ POSTFIX_SUMS = "modoboa-postfix-maps.chk"
 DOVECOT_FILES = {
     "modoboa-dovecot-2.3.conf",
     "modoboa-dovecot-sql.conf.ext",
+    "modoboa-dovecot-names-sql.conf.ext",
     "modoboa-dovecot-dict-sql.conf.ext",
     "modoboa-dovecot-2.4.conf",
 }
