@@ -70,7 +70,7 @@ def test_who_is_killed_at_a_call_to_the_system_loses_nothing(half: tuple[str, ..
 
 @pytest.mark.usefixtures("sqlite_only")
 @pytest.mark.parametrize(
-    ("names", "every"), [(NEAR, "120"), (FAR, "150")], ids=["on one device", "between devices"]
+    ("names", "every"), [(NEAR, "200"), (FAR, "250")], ids=["on one device", "between devices"]
 )
 def test_who_is_refused_or_killed_at_a_call_to_the_system_loses_nothing(
     names: tuple[str, ...], every: str
