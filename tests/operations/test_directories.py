@@ -1083,23 +1083,34 @@ def crowd(people: Cast, root: Path, count: int) -> Counter[str]:
     return mails(root)
 
 
+# Everything is loaded once; then so many run on from here, all let go at the same time.
+AT_ONCE = """
+import admin.management.commands.handle_mailbox_operations
+gate, opener = os.pipe()
+runners = []
+for _runner in range(number):
+    runners.append(os.fork())
+    if not runners[-1]:
+        os.close(opener)
+        os.read(gate, 1)
+        break
+else:
+    os.close(opener)
+    sys.exit(any([os.waitpid(runner, 0)[1] for runner in runners]))
+"""
 NO_LOCKS = "import errno, fcntl\ndef flock(*a): raise OSError(errno.ENOLCK, 'no locks')\nfcntl.flock = flock"
 
 
-@pytest.mark.parametrize(("number", "prepare"), [(2, ""), (20, ""), (4, NO_LOCKS)])
+@pytest.mark.parametrize(
+    ("number", "prepare"), [(2, ""), (20, ""), (4, NO_LOCKS)], ids=["2", "20", "4 without locks"]
+)
 def test_runners_at_once_carry_out_every_order_once(
     real_people: Cast, root: Path, number: int, prepare: str
 ) -> None:
     """MODOBOA_TEST_ORDERS=300 for more; docs/reliability.md has the result."""
     orders = int(os.environ.get("MODOBOA_TEST_ORDERS", "30"))
     before = crowd(real_people, root, orders)
-    barrier = root.parent / "go"
-    wait = f"{prepare}\nimport time\nwhile not os.path.exists({str(barrier)!r}): time.sleep(0.001)"
-    processes = [started(root, wait) for _process in range(number)]
-    time.sleep(1)
-    barrier.touch()
-    for process in processes:
-        ended(process, 0)
+    ended(started(root, f"{prepare}\nnumber = {number}\n{AT_ONCE}"), 0)
     run(root)
     assert not MailboxOperation.objects.unfinished().exists()
     assert mails(root) == before
