@@ -184,7 +184,7 @@ REST_FRAMEWORK = {
         "rest_framework.parsers.FormParser",
         "rest_framework.parsers.MultiPartParser",
     ),
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "core.api.schema.EndpointSchema",
     "EXCEPTION_HANDLER": "core.api.errors.answer_to",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

@@ -46,6 +46,7 @@ class RelayDomainResource(Resource):
     areas = ("domains",)
     kind = "relaydomain"
     shape = RelayDomainShape
+    example = {"name": "example.org", "target_host": "mail.example.net", "target_port": 25}
     statuses = {"limit_reached": 403}
 
     def rows(self) -> QuerySet[RelayDomain]:
@@ -86,10 +87,9 @@ class RelayDomainList(RelayDomainResource, ListEndpoint):
         fields=("pk", *_OF_DOMAIN, *_OF_RELAY),
     )
 
-    def create(self, batch: Sequence[Row]) -> Sequence[int]:
+    def create(self, batch: Sequence[Row]) -> Sequence[Any]:
         """New relay domains of the actor."""
-        relays = create_relay_domains(self.actor, [RelayDomainSpec(**values) for values in batch])
-        return [relay.pk for relay in relays]
+        return create_relay_domains(self.actor, [RelayDomainSpec(**values) for values in batch])
 
 
 class RelayDomainDetail(RelayDomainResource, ItemEndpoint):

@@ -101,6 +101,13 @@ class AccountResource(Resource):
     areas = ("accounts",)
     kind = "account"
     shape = AccountShape
+    example = {
+        "username": "jo@example.org",
+        "role": "SimpleUsers",
+        "password": "Correct-Horse-7",
+        "first_name": "Jo",
+        "mailbox": {"full_address": "jo@example.org", "quota": 100, "use_domain_quota": False},
+    }
     beside = {"address": "mailbox.full_address", "quota": "mailbox.quota", "administers": "domains"}
     # Old clients look for limits there.
     beside_codes = {"limit_reached": "domain", "domain_limit_reached": "domain"}
@@ -161,10 +168,9 @@ class AccountList(AccountResource, ListEndpoint):
         fields=_FIELDS,
     )
 
-    def create(self, batch: Sequence[Row]) -> Sequence[int]:
+    def create(self, batch: Sequence[Row]) -> Sequence[Any]:
         """New accounts of the actor."""
-        created = create_accounts(self.actor, [_spec(values) for values in batch])
-        return [each.account.pk for each in created]
+        return [each.account for each in create_accounts(self.actor, [_spec(values) for values in batch])]
 
 
 def _spec(values: Row) -> AccountSpec:
@@ -191,6 +197,8 @@ class AccountDetail(AccountResource, ItemEndpoint):
 
     def change(self, target: Account, values: Row, seen: int | None) -> None:
         """What was sent, and nothing else."""
+        if not is_within_reach(self.actor, target):
+            raise PermissionDenied
         update_account(self.actor, target, **_changes(target, values), seen=seen)
 
     def remove(self, target: Account) -> None:
@@ -246,6 +254,8 @@ class AccountPassword(Endpoint):
     """Change a password that one knows."""
 
     http_method_names = ("put",)
+    shape = PasswordShape
+    example = {"password": "the present one", "new_password": "Another-Horse-8"}
     areas = ("accounts",)
     beside = {"password": "new_password", "current_password": "password"}
 
@@ -271,10 +281,17 @@ class AccountPassword(Endpoint):
         return self.write(work)
 
 
+class ExistsShape(serializers.Serializer[Any]):
+    """The answer."""
+
+    exists = serializers.BooleanField()
+
+
 class AccountExists(Endpoint):
     """Whether an address is that of a mailbox."""
 
     http_method_names = ("get", "head")
+    shape = ExistsShape
     areas = ("accounts",)
 
     def get(self, request: Request) -> Response:

@@ -68,6 +68,7 @@ class AliasResource(Resource):
     areas = ("aliases",)
     kind = "alias"
     shape = AliasShape
+    example = {"address": "info@example.org", "recipients": ["jo@example.org"]}
     statuses = {"unknown_recipient": 404, "points_to_itself": 409}
 
     def rows(self) -> QuerySet[Alias]:
@@ -109,7 +110,7 @@ class AliasList(AliasResource, ListEndpoint):
         fields=_FIELDS,
     )
 
-    def create(self, batch: Sequence[Row]) -> Sequence[int]:
+    def create(self, batch: Sequence[Row]) -> Sequence[Any]:
         """New aliases."""
         specs = [
             AliasSpec(
@@ -119,7 +120,7 @@ class AliasList(AliasResource, ListEndpoint):
             )
             for values in batch
         ]
-        return [alias.pk for alias in create_aliases(self.actor, specs)]
+        return create_aliases(self.actor, specs)
 
 
 class AliasDetail(AliasResource, ItemEndpoint):

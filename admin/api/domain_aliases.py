@@ -38,6 +38,7 @@ class DomainAliasResource(Resource):
     areas = ("domains",)
     kind = "domainalias"
     shape = DomainAliasShape
+    example = {"name": "example.net", "target": 1, "enabled": True}
     # Old clients look for limits there.
     beside_codes = {"limit_reached": "domain", "domain_limit_reached": "domain"}
 
@@ -81,10 +82,10 @@ class DomainAliasList(DomainAliasResource, ListEndpoint):
         fields=("pk", "name", "target", "enabled"),
     )
 
-    def create(self, batch: Sequence[Row]) -> Sequence[int]:
+    def create(self, batch: Sequence[Row]) -> Sequence[Any]:
         """Further names."""
         specs = [DomainAliasSpec(**values) for values in self.named(batch)]
-        return [alias.pk for alias in create_domain_aliases(self.actor, specs)]
+        return create_domain_aliases(self.actor, specs)
 
 
 class DomainAliasDetail(DomainAliasResource, ItemEndpoint):

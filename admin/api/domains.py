@@ -54,6 +54,7 @@ class DomainResource(Resource):
     areas = ("domains",)
     kind = "domain"
     shape = DomainShape
+    example = {"name": "example.org", "quota": 10240, "default_mailbox_quota": 1024}
 
     def rows(self) -> QuerySet[Domain]:
         """What the actor sees."""
@@ -80,10 +81,10 @@ class DomainList(DomainResource, ListEndpoint):
         fields=("pk", *_PLAIN, "type"),
     )
 
-    def create(self, batch: Sequence[Row]) -> Sequence[int]:
+    def create(self, batch: Sequence[Row]) -> Sequence[Any]:
         """New domains of the actor."""
         specs = [DomainSpec(**{name: each[name] for name in _PLAIN if name in each}) for each in batch]
-        return [domain.pk for domain in create_domains(self.actor, specs)]
+        return create_domains(self.actor, specs)
 
 
 class DomainDetail(DomainResource, ItemEndpoint):

@@ -35,6 +35,7 @@ class QuotaList(Endpoint):
     """Mailboxes that you see, with their usage."""
 
     http_method_names = ("get", "head")
+    shape = QuotaShape
     areas = ("accounts",)
     listing = Listing(
         orders={"address": ("user__email",), "quota": ("quota",), "used_bytes": ("used",)},

@@ -42,6 +42,14 @@ class ResourceDetail(ItemEndpoint):
     areas = ("accounts",)
     kind = "account"
     shape = ResourceShape
+    example = {
+        "domains": 10,
+        "domain_aliases": 10,
+        "domain_admins": 5,
+        "mailboxes": 100,
+        "mailbox_aliases": 100,
+        "quota": 102400,
+    }
     beside = {kind.limit_name: kind.value for kind in Kind}
     statuses = {"pool_exhausted": 424, "pool_not_yours": 403}
 

@@ -31,6 +31,7 @@ class SenderAddressResource(Resource):
     areas = ("accounts",)
     kind = "senderaddress"
     shape = SenderAddressShape
+    example = {"address": "info@example.org", "mailbox": "jo@example.org"}
     beside = {"sender_addresses": "address"}
 
     def rows(self) -> QuerySet[SenderAddress]:
@@ -58,10 +59,9 @@ class SenderAddressList(SenderAddressResource, ListEndpoint):
         fields=("pk", "address", "mailbox"),
     )
 
-    def create(self, batch: Sequence[Row]) -> Sequence[int]:
+    def create(self, batch: Sequence[Row]) -> Sequence[Any]:
         """Further addresses."""
-        rows = add_sender_addresses(self.actor, [SenderAddressSpec(**values) for values in batch])
-        return [row.pk for row in rows]
+        return add_sender_addresses(self.actor, [SenderAddressSpec(**values) for values in batch])
 
 
 class SenderAddressDetail(SenderAddressResource, ItemEndpoint):

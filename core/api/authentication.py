@@ -33,7 +33,7 @@ class TokenAuthentication(BaseAuthentication):
         if not words or words[0].lower() != KEYWORD.lower().encode():
             return None
         clear = words[1].decode("latin-1") if len(words) == _PARTS else ""
-        use = use_token(clear, client_address(request))  # type: ignore[arg-type]  # it has the META of the HttpRequest
+        use = use_token(clear, client_address(request))
         if use is None:
             raise exceptions.AuthenticationFailed
         return use.actor.user, use

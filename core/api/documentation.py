@@ -8,6 +8,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.renderers import OpenApiJsonRenderer
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.permissions import IsAuthenticated
+from rest_framework.renderers import BaseRenderer
 
 from core.api.authentication import BrowserAuthentication, TokenAuthentication
 
@@ -17,7 +18,7 @@ class ApiSchema(SpectacularAPIView):
 
     authentication_classes = (TokenAuthentication, BrowserAuthentication)
     permission_classes = (IsAuthenticated,)
-    renderer_classes = (OpenApiJsonRenderer,)
+    renderer_classes: ClassVar[list[type[BaseRenderer]]] = [OpenApiJsonRenderer]  # type: ignore[misc]  # the stubs have none
 
 
 class ApiPage(SpectacularSwaggerSplitView):
@@ -29,7 +30,7 @@ class ApiPage(SpectacularSwaggerSplitView):
     template_name = "core/api_page.html"
 
 
-class TokenScheme(OpenApiAuthenticationExtension):
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # the library's
     """How the schema describes tokens."""
 
     target_class = "core.api.authentication.TokenAuthentication"
@@ -45,7 +46,7 @@ class TokenScheme(OpenApiAuthenticationExtension):
         }
 
 
-class BrowserScheme(OpenApiAuthenticationExtension):
+class BrowserScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # the library's
     """How the schema describes sessions."""
 
     target_class = "core.api.authentication.BrowserAuthentication"

@@ -28,6 +28,8 @@ from core.refusals import Reason, Refusal
 
 _MOST_AT_ONCE: Final = 1000
 _LONGEST_KEY: Final = 200
+# What a column of keys holds.
+_LARGEST_KEY: Final = 2**63 - 1
 
 
 class Endpoint(APIView):
@@ -41,6 +43,9 @@ class Endpoint(APIView):
     # Fields of refusals with these codes.
     beside_codes: ClassVar[Mapping[str, str]] = {}
     statuses: ClassVar[Mapping[str, int]] = {}
+    # Of what is answered, and (but for further addresses) sent; an example of the latter.
+    shape: ClassVar[type[serializers.Serializer[Any]] | None] = None
+    example: ClassVar[Mapping[str, Any]] = {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse what no endpoint reads."""
@@ -80,10 +85,9 @@ class Endpoint(APIView):
 
 
 class Resource(Endpoint):
-    """A kind of object. *kind*: its name in the event log; *shape* reads what is sent."""
+    """A kind of object. *kind*: its name in the event log."""
 
     kind: ClassVar[str]
-    shape: ClassVar[type[serializers.Serializer[Any]]]
 
     def rows(self) -> QuerySet[Any]:
         """What the actor sees."""
@@ -104,6 +108,7 @@ class Resource(Endpoint):
 
     def parse(self, data: Any, *, partial: bool = False, target: Any = None) -> Any:
         """Checked values of one object, or of each in a list."""
+        assert self.shape is not None  # noqa: S101  every resource has one
         shape = self.shape(
             data=data, many=isinstance(data, list), partial=partial, context={"target": target}
         )
@@ -114,11 +119,11 @@ class Resource(Endpoint):
 class ListEndpoint(Resource):
     """All objects of a kind, and new ones."""
 
-    http_method_names = ("get", "head", "post")
+    http_method_names: Sequence[str] = ("get", "head", "post")
     listing: ClassVar[Listing]
 
-    def create(self, batch: Sequence[Row]) -> Sequence[int]:
-        """Create, all or nothing; keys of what is new."""
+    def create(self, batch: Sequence[Row]) -> Sequence[Any]:
+        """Create, all or nothing; what is new."""
         raise NotImplementedError
 
     def get(self, request: Request) -> HttpResponseBase:
@@ -168,9 +173,7 @@ class ListEndpoint(Resource):
         batch = values if many else [values]
 
         def work() -> Response:
-            ids = list(self.create(batch)) if batch else []
-            found = {row.pk: row for row in self.rows().filter(pk__in=ids)}
-            shown = self.present([found[pk] for pk in ids if pk in found])
+            shown = self.present(self.create(batch) if batch else [])
             response = Response(shown if many else shown[0], status.HTTP_201_CREATED)
             if not many:
                 response["ETag"] = entity_tag(shown[0])
@@ -182,7 +185,7 @@ class ListEndpoint(Resource):
 class ItemEndpoint(Resource):
     """One object."""
 
-    http_method_names = ("get", "head", "put", "patch", "delete")
+    http_method_names: Sequence[str] = ("get", "head", "put", "patch", "delete")
 
     def change(self, target: Any, values: Row, seen: int | None) -> None:
         """Change *target*; *seen* as operations have it."""
@@ -194,7 +197,7 @@ class ItemEndpoint(Resource):
 
     def load(self, pk: int) -> Any:
         """The object, or 404."""
-        target = self.rows().filter(pk=pk).first()
+        target = self.rows().filter(pk=pk).first() if pk <= _LARGEST_KEY else None
         if target is None:
             raise Http404
         return target

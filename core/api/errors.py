@@ -81,7 +81,7 @@ def refused(
 ) -> Response:
     """All reasons. *size*: of a batch (None: no list was sent); *place*: dotted name of the field of a reason."""
     reasons = refusal.reasons
-    told = {(STATUSES | statuses).get(reason.code, status.HTTP_400_BAD_REQUEST) for reason in reasons}
+    told = {{**STATUSES, **statuses}.get(reason.code, status.HTTP_400_BAD_REQUEST) for reason in reasons}
     code = told.pop() if len(told) == 1 else status.HTTP_400_BAD_REQUEST
     if size is None:
         return Response(_body(reasons, place, code), code)

@@ -41,6 +41,7 @@ class LogList(Endpoint):
     """The event log, newest first; super administrators see it."""
 
     http_method_names = ("get", "head")
+    shape = LogShape
     areas = ("domains", "accounts", "aliases")
     listing = Listing(
         orders={"date_created": ("date_created",), "pk": ("pk",)},

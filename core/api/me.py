@@ -28,6 +28,7 @@ class Me(Endpoint):
     """Who the panel takes the client for."""
 
     http_method_names = ("get", "head")
+    shape = MeShape
 
     def get(self, request: Request) -> Response:
         """Any token may ask."""
