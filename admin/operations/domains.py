@@ -676,9 +676,12 @@ def _update_domain_aliases(
     now = timezone.now()
     for alias in altered:
         alias.last_modification = now
-    save_columns(altered, ["name", "target", "enabled", "last_modification"])
-    for alias in altered:
-        DomainName.objects.filter(alias=alias).update(name=alias.name)
+    columns = sorted({name for names in changed.values() for name in names})
+    save_columns(altered, [*columns, "last_modification"])
+    for position, names in changed.items():
+        if "name" in names:
+            alias = stored[asked[position].pk]
+            DomainName.objects.filter(alias=alias).update(name=alias.name)
     keys |= publication.keys_of_names(alias.name for alias in altered)
     keys |= _drop_foreign_senders({alias.name: alias.target_id for alias in altered})
     publication.publish(keys)
