@@ -186,7 +186,7 @@ REST_FRAMEWORK = {
     ),
     "DEFAULT_SCHEMA_CLASS": "core.api.schema.EndpointSchema",
     "EXCEPTION_HANDLER": "core.api.errors.answer_to",
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "SCHEMA_COERCE_PATH_PK": False,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Modoboa API",

@@ -49,6 +49,8 @@ class EndpointSchema(AutoSchema):
     def get_summary(self) -> str | None:
         """The verb and what the endpoint is about."""
         subject = (type(self.view).__doc__ or "").splitlines()[0].rstrip(".")
+        if self.method == "POST":
+            subject = f"{subject.removesuffix(' that you see')}, one or a list of them"
         return f"{_VERBS[self.method]}: {subject[:1].lower()}{subject[1:]}"
 
     def get_operation_id(self) -> str:

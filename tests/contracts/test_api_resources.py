@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from admin.models import Alias, AliasRecipient, Domain, DomainAlias, Quota
+from admin.models import Alias, AliasRecipient, Domain, DomainAlias, Mailbox, Quota
 from admin.operations import AccountSpec, MailboxSpec, create_accounts, create_domain
 from core.roles import Role
 from limits.models import Allowance
@@ -325,6 +325,74 @@ def test_the_form_and_the_api_store_the_same(cast: Cast, client: Any) -> None:
         return [*alias, *rows]
 
     assert stored("form@dora.example") == stored("api@dora.example")
+
+
+def test_a_domain_and_an_account_are_the_same_by_form_and_by_api(cast: Cast, client: Any) -> None:
+    client.force_login(cast.rita.user)
+    rita = Program(cast.rita)
+    form = {"name": "form.example", "quota": "10 GB", "default_mailbox_quota": "1 GB", "enabled": "on"}
+    assert client.post(reverse("admin:domain_create"), form).status_code == 302
+    body = {"name": "api.example", "quota": 10_240, "default_mailbox_quota": 1_024}
+    assert rita.post("/domains/", body).status_code == 201
+    columns = [field.attname for field in Domain._meta.concrete_fields]
+    skipped = {"id", "name", "creation", "last_modification", "enable_dns_checks"}  # the form has a switch
+    one, two = (
+        Domain.objects.filter(name=name).values(*(c for c in columns if c not in skipped)).get()
+        for name in ("form.example", "api.example")
+    )
+    assert one == two
+    data = {
+        "address_local": "jo",
+        "address_domain": "reseller.example",
+        "role": "SimpleUsers",
+        "password_mode": "type",
+        "password": PASSWORD,
+        "is_active": "on",
+    }
+    assert client.post(reverse("admin:account_create"), data).status_code == 302
+    answer = rita.post(
+        "/accounts/", {"username": "al@reseller.example", "role": "SimpleUsers", "password": PASSWORD}
+    )
+    assert answer.status_code == 201
+    rows = [
+        Mailbox.objects.filter(user__username=f"{name}@reseller.example")
+        .values(
+            "domain", "quota", "use_domain_quota", "owner", "user__role", "user__is_active", "user__owner"
+        )
+        .get()
+        for name in ("jo", "al")
+    ]
+    assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize(
+    ("address", "password"),
+    [("sam", PASSWORD), ("no blank", PASSWORD), ("new", "short"), ("new", "12345678")],
+)
+def test_the_form_and_the_api_refuse_an_account_with_the_same_codes(
+    cast: Cast, client: Any, address: str, password: str
+) -> None:
+    client.force_login(cast.dora.user)
+    data = {
+        "address_local": address,
+        "address_domain": "dora.example",
+        "role": "SimpleUsers",
+        "password_mode": "type",
+        "password": password,
+        "is_active": "on",
+    }
+    page = client.post(reverse("admin:account_create"), data)
+    said = {e.code for errors in page.context["form"].errors.as_data().values() for e in errors}
+    body = {"username": f"{address}@dora.example", "role": "SimpleUsers", "password": password}
+    answer = Program(cast.dora).post("/accounts/", body)
+    assert answer.status_code in {400, 409}
+    assert _codes(answer.value["codes"]) == said
+
+
+def _codes(value: Any) -> set[str]:
+    if isinstance(value, str):
+        return {value}
+    return set().union(*map(_codes, value.values() if isinstance(value, dict) else value))
 
 
 @pytest.mark.parametrize("recipients", ["nobody@dora.example", "no address", "form@dora.example"])
