@@ -4,6 +4,7 @@ Metadata lives here and not in pyproject.toml, so that requirements.txt stays th
 """
 
 from pathlib import Path
+from runpy import run_path
 
 from setuptools import find_packages, setup
 
@@ -21,7 +22,7 @@ def base_requirements() -> list[str]:
 
 setup(
     name="modoboa",
-    version="0.1.0",
+    version=run_path(str(TOP / "core" / "version.py"))["VERSION"],
     description="Mail hosting panel: domains, mailboxes, aliases and quotas for Postfix and Dovecot",
     long_description=(TOP / "README.md").read_text(),
     long_description_content_type="text/markdown",

@@ -20,6 +20,14 @@ class Verb(TextChoices):
     DISABLE = "disable", _("Disable")
     QUOTA = "quota", _("Set quota")
     DELETE = "delete", _("Delete")
+    RETRY = "retry", _("Retry")
+    GIVE_UP = "give_up", _("Give up")
+    RESTORE = "restore", _("Restore")
+
+
+# What people manage, and what was ordered about mail directories, are asked for different things.
+TO_THINGS: Final = (Verb.ENABLE, Verb.DISABLE, Verb.QUOTA, Verb.DELETE)
+TO_ORDERS: Final = (Verb.RETRY, Verb.GIVE_UP, Verb.RESTORE)
 
 
 class Kind(TextChoices):
@@ -28,6 +36,8 @@ class Kind(TextChoices):
     ACCOUNT = "account", _("Account")
     ALIAS = "alias", _("Alias")
     DOMAIN = "domain", _("Domain")
+    # Of something to happen to a mail directory.
+    ORDER = "order", _("Order")
 
 
 # Ids by kind; a kind that is missing has none.

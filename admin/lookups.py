@@ -2,7 +2,8 @@
 
 A lookup has its SQL for each engine and a Python function with the same answer. The generated files, the
 explanations shown to people and the tests against real servers all come from here. Each one finds one row of
-one published table by its key. No clock is asked: what time ends is published anew (docs/adr/0013).
+one published table by its key, but for :func:`kept_name_query`, which is hardly ever asked. No clock is asked: what
+time ends is published anew (docs/adr/0013).
 
 The placeholder ``{key}`` is what the mail server puts in (``'%s'`` in a Postfix map, ``'%Lu'`` in Dovecot 2.3). Only
 the whole key is used: ``%u`` and ``%d`` make Postfix skip the query for keys that lack that part.
@@ -313,20 +314,51 @@ def user_query(engine: Engine, key: str, mailboxes: Mailboxes, *, version: str) 
 
     The owner is the same for all of them and stands in Dovecot's files.
     """
+    return f"SELECT {_user(engine, mailboxes, version)} FROM mail_user WHERE {_is_user(engine, key)}"
+
+
+def kept_name_query(
+    engine: Engine, key: str, local_part: str, domain: str, mailboxes: Mailboxes, *, version: str
+) -> str:
+    """The userdb that LMTP alone asks, about names that the first one does not know; *user* is the login.
+
+    Mail that Postfix accepted for a mailbox waits for its old name when the mailbox is renamed: aliases are looked up
+    once, when mail comes in. An address that leads to one mailbox is that mailbox here, and so is one in another name
+    of its domain. Every part is a look at a unique key. There are several of them, for what a rename left in a queue.
+    """
+    # Of a domain that stands for itself *target* is empty.
+    other = f"(SELECT {joined(engine, local_part, _AT, 'target')} FROM mail_domain WHERE name = {domain})"
+    known = f"(SELECT address FROM mail_user WHERE address = {other})"
+    address = f"coalesce({_alias(key)}, {known}, {_alias(other)})"
+    return (
+        f"SELECT address AS user, {_user(engine, mailboxes, version)} FROM mail_user"
+        f" WHERE {_is_user(engine, key, address)}"
+    )
+
+
+_AT = "'@'"
+
+
+def _alias(address: str) -> str:
+    """Where *address* leads: to one login, or to several, a list that is nobody's."""
+    return f"(SELECT targets FROM mail_route WHERE address = {address})"
+
+
+def _user(engine: Engine, mailboxes: Mailboxes, version: str) -> str:
     home = joined(engine, f"'{mailboxes.root}/'", "home")
     quota = "quota_rule" if version == "2.3" else "quota_size AS quota_storage_size"
-    return f"SELECT {home} AS home, {quota}, closed AS tempfail FROM mail_user WHERE {_is_user(engine, key)}"
+    return f"{home} AS home, {quota}, closed AS tempfail"
 
 
-def _is_user(engine: Engine, key: str) -> str:
-    """The condition; for MySQL an error when the key is empty.
+def _is_user(engine: Engine, key: str, address: str = "") -> str:
+    """The condition, of *address* when that is not the key itself; for MySQL an error when the key is empty.
 
     While it cannot reach the server, Dovecot (2.3.19) makes an empty text of the key, waits for a connection, and asks:
     nobody would be found, and mail would bounce (tests/mail/test_outage.py).
     """
     # The greatest number that MySQL knows, and one more when the key is empty: cheaper to plan than a function.
     guard = f" AND 18446744073709551615 + ({key} = '')" if engine is Engine.MYSQL else ""
-    return f"address = {key}{guard}"
+    return f"address = {address or key}{guard}"
 
 
 ITERATE_QUERY = "SELECT address AS user FROM mail_user WHERE closed IS NULL"
@@ -334,8 +366,30 @@ ITERATE_QUERY = "SELECT address AS user FROM mail_user WHERE closed IS NULL"
 
 def dovecot_user(key: str, mailboxes: Mailboxes) -> dict[str, Any] | None:
     """What the userdb of Dovecot 2.3 answers; it lowers ASCII letters only."""
-    address = "".join(character.lower() if character.isascii() else character for character in key)
-    user = MailUser.objects.filter(address=address).first()
+    return _fields(MailUser.objects.filter(address=_lowered(key)).first(), mailboxes)
+
+
+def delivery_user(key: str, mailboxes: Mailboxes) -> dict[str, Any] | None:
+    """The same when LMTP asks, which takes other names than the login, too; then it is the field *user*."""
+    address = _lowered(key)
+    if user := dovecot_user(address, mailboxes):
+        return user
+    local_part, _at, domain = address.partition("@")
+    targets = MailDomain.objects.filter(name=domain).values_list("target", flat=True)
+    other = "".join(f"{local_part}@{target}" for target in targets)
+    routes = dict(MailRoute.objects.filter(address__in=(address, other)).values_list("address", "targets"))
+    if MailUser.objects.filter(address=other).exists():
+        routes[other] = other
+    login = routes.get(address) or routes.get(other, "")
+    fields = _fields(MailUser.objects.filter(address=login).first(), mailboxes)
+    return {**fields, "user": login} if fields and "tempfail" not in fields else fields
+
+
+def _lowered(key: str) -> str:
+    return "".join(character.lower() if character.isascii() else character for character in key)
+
+
+def _fields(user: MailUser | None, mailboxes: Mailboxes) -> dict[str, Any] | None:
     if user is None:
         return None
     if user.is_moving:

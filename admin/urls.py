@@ -9,7 +9,18 @@ from admin.api import domains as api_domains
 from admin.api import quotas as api_quotas
 from admin.api import resources as api_resources
 from admin.api import sender_addresses as api_sender_addresses
-from admin.views import accounts, aliases, bulk, domains, forwards, identities, quotas, search
+from admin.views import (
+    accounts,
+    aliases,
+    bulk,
+    directories,
+    domains,
+    forwards,
+    identities,
+    information,
+    quotas,
+    search,
+)
 
 app_name = "admin"
 
@@ -37,6 +48,9 @@ urlpatterns = [
     path("admin/identities/", identities.identity_list, name="identity_list"),
     path("admin/identities/quotas/", quotas.quota_list, name="quota_list"),
     path("admin/identities/bulk/", bulk.identity_bulk, name="identity_bulk"),
+    path("admin/directories/", directories.directory_list, name="directory_list"),
+    path("admin/directories/bulk/", bulk.directory_bulk, name="directory_bulk"),
+    path("admin/information/", information.information, name="information"),
     path("search/", search.search, name="search"),
     path("admin/addresses/", search.address_detail, name="address_detail"),
     path("admin/accounts/new/", accounts.account_create, name="account_create"),

@@ -43,6 +43,20 @@ def wire() -> None:
     navigation.add(
         navigation.Entry("", _("Quotas"), "admin:quota_list", "pie-chart", policies.may_see_identities)
     )
+    navigation.add(
+        navigation.Entry(
+            navigation.SYSTEM,
+            _("Mail directories"),
+            "admin:directory_list",
+            "hdd",
+            policies.may_decide_about_directories,
+        )
+    )
+    navigation.add(
+        navigation.Entry(
+            navigation.SYSTEM, _("Information"), "admin:information", "info-circle", policies.may_see_system
+        )
+    )
     navigation.add_search("admin:search", policies.may_see_identities)
     navigation.add_own_page(
         navigation.OwnPage(10, _("My mailbox"), "admin:my_mailbox", "mailbox", policies.may_set_own_forward)

@@ -33,7 +33,7 @@ from django.utils.translation import gettext as _
 
 from admin.exports.credentials import ExportError
 from admin.exports.published_copy import TABLES
-from admin.models import MailLogin, MailUser, Quota
+from admin.models import MailLogin, Quota
 from core.models import Log, User
 
 SELECT, INSERT, UPDATE, DELETE = "SELECT", "INSERT", "UPDATE", "DELETE"
@@ -88,7 +88,14 @@ def roles() -> tuple[Role, ...]:
             connections=64,
             reads_only=True,
         ),
-        mail_server("dovecot_auth", _rights((MailUser, SELECT)), connections=40, reads_only=True),
+        mail_server(
+            "dovecot_auth",
+            _rights(*((model, SELECT) for model in TABLES["dovecot"])),
+            # Up to thirty worker processes ask MariaDB and SQLite, each with a connection for users and one for their
+            # other names.
+            connections=70,
+            reads_only=True,
+        ),
         mail_server(
             "dovecot_quota",
             # Version 2.3 deletes a row and makes it anew. The dict of last logins is asked by the same process, in

@@ -11,11 +11,12 @@ from django.utils.translation import gettext as _
 
 from admin.exports.credentials import Credentials, ExportError
 from admin.exports.generated_files import GeneratedFiles
-from admin.lookups import ITERATE_QUERY, Engine, Mailboxes, password_query, user_query
+from admin.lookups import ITERATE_QUERY, Engine, Mailboxes, kept_name_query, password_query, user_query
 
 CHECKSUM_FILE = "modoboa-dovecot-conf.chk"
 MAIN_23 = "modoboa-dovecot-2.3.conf"
 SQL_23 = "modoboa-dovecot-sql.conf.ext"
+NAMES_23 = "modoboa-dovecot-names-sql.conf.ext"
 DICT_23 = "modoboa-dovecot-dict-sql.conf.ext"
 MAIN_24 = "modoboa-dovecot-2.4.conf"
 
@@ -23,6 +24,11 @@ MAIN_24 = "modoboa-dovecot-2.4.conf"
 DRIVERS = {Engine.POSTGRESQL: "pgsql", Engine.MYSQL: "mysql", Engine.SQLITE: "sqlite"}
 _KEY_23 = "'%Lu'"
 _KEY_24 = "'%{user|lower}'"
+# The key, and its two parts.
+_PARTS_23 = (_KEY_23, "'%Ln'", "'%Ld'")
+_PARTS_24 = (_KEY_24, "'%{user|username|lower}'", "'%{user|domain|lower}'")
+# Before what only deliveries ask.
+_NAMES_COMMENT = "# Mail that waited in Postfix's queue while its mailbox or domain was renamed.\n"
 # Blanks end a value of `connect`, "#" begins a comment, "%" and "$" are expanded, the rest quotes.
 _UNSAFE = " \t\r\n'\"\\#%$<>{}"
 _SAFE_ROOT = re.compile(r"/[A-Za-z0-9._/-]+")
@@ -77,6 +83,7 @@ def texts_23(users: Credentials, quota: Credentials, mailboxes: Mailboxes, place
     refuse_unsafe(users, quota)
     return {
         SQL_23: _sql_23(users, mailboxes),
+        NAMES_23: _names_23(users, mailboxes),
         DICT_23: _dict_23(quota),
         MAIN_23: _main_23(quota, mailboxes, place),
     }
@@ -124,6 +131,13 @@ def _sql_23(credentials: Credentials, mailboxes: Mailboxes) -> str:
     )
 
 
+def _names_23(credentials: Credentials, mailboxes: Mailboxes) -> str:
+    query = kept_name_query(credentials.engine, *_PARTS_23, mailboxes, version="2.3")
+    return (
+        f"driver = {DRIVERS[credentials.engine]}\nconnect = {connect_23(credentials)}\nuser_query = {query}\n"
+    )
+
+
 def _dict_23(credentials: Credentials) -> str:
     maps = "".join(
         f"map {{\n  pattern = priv/quota/{kind}\n  table = admin_quota\n  username_field = username\n"
@@ -141,6 +155,9 @@ def _main_23(credentials: Credentials, mailboxes: Mailboxes, place: Path) -> str
         f"passdb {{\n  driver = sql\n  args = {place / SQL_23}\n}}\n"
         f"userdb {{\n  driver = sql\n  args = {place / SQL_23}\n"
         f"  default_fields = uid={mailboxes.uid} gid={mailboxes.gid}\n}}\n"
+        f"{_NAMES_COMMENT}protocol lmtp {{\n"
+        f"  userdb {{\n    driver = sql\n    args = {place / NAMES_23}\n"
+        f"    default_fields = uid={mailboxes.uid} gid={mailboxes.gid}\n  }}\n}}\n"
         f"dict {{\n  quota = {driver}:{place / DICT_23}\n}}\n"
         "plugin {\n  quota = dict:User quota::proxy::quota\n}\n"
     )
@@ -181,6 +198,9 @@ def _main_24(users: Credentials, quota: Credentials, mailboxes: Mailboxes) -> st
         f"userdb sql {{\n  query = {user_query(engine, _KEY_24, mailboxes, version='2.4')}\n"
         f"  iterate_query = {ITERATE_QUERY}\n"
         f"  fields {{\n    uid = {mailboxes.uid}\n    gid = {mailboxes.gid}\n  }}\n}}\n"
+        f"{_NAMES_COMMENT}protocol lmtp {{\n  userdb names {{\n    driver = sql\n"
+        f"    userdb_sql_query = {kept_name_query(engine, *_PARTS_24, mailboxes, version='2.4')}\n"
+        f"    fields {{\n      uid = {mailboxes.uid}\n      gid = {mailboxes.gid}\n    }}\n  }}\n}}\n"
         'quota "User quota" {\n  driver = count\n}\n'
         "mail_plugins {\n  quota = yes\n  quota_clone = yes\n}\n"
         "quota_clone {\n  dict proxy {\n    name = quota\n  }\n}\n"

@@ -33,7 +33,7 @@ from admin.models import MailCheck, MailDomain, MailRoute, MailSender, MailTrans
 # What a server reads; its name is that of its system group, too.
 TABLES: dict[str, tuple[type[Model], ...]] = {
     "postfix": (MailDomain, MailRoute, MailSender, MailTransport, MailCheck),
-    "dovecot": (MailUser,),
+    "dovecot": (MailUser, MailRoute, MailDomain),
 }
 MODE = 0o640
 # "MPub": tells our copies from every other database.

@@ -8,6 +8,7 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django import forms
+from django.conf import settings
 from django.core import signing
 from django.http import QueryDict
 from django.utils.translation import gettext
@@ -15,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from admin.bulk_changes import BulkChange, Ids, Kind, Verb
 from admin.forms.controls import QuotaField
+from core.addresses import AddressError, canonical_mailbox_address
 from core.form_rendering import PanelForm, SegmentedSelect
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 _SALT: Final = "admin.bulk"
 # Long enough to read a preview, and to ask somebody.
 _GOOD_FOR_S: Final = 3600
-_TICKED: Final = re.compile(r"(account|alias|domain):([0-9]{1,18})", re.ASCII)
+_TICKED: Final = re.compile(rf"({'|'.join(Kind)}):([0-9]{{1,18}})", re.ASCII)
 
 
 def ticked(data: QueryDict, kinds: Iterable[Kind]) -> Ids:
@@ -175,20 +177,36 @@ class BulkForm(forms.Form):
             "Not ticked: they are left as they are."
         ),
     )
+    mailbox = forms.CharField(
+        label=_("For the mailbox"),
+        required=False,
+        max_length=254,
+        widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false"}),
+        help_text=_("Its address. Blank: the mailbox that has the old address now."),
+    )
     confirmation = forms.CharField(label=_("Confirmation"), required=False)
 
     def __init__(self, *args: Any, number: int, verb: Verb, has_directories: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.words = deletion_words(number)
-        dropped = {"keep_directories", "confirmation", "confirm_below_usage"}
-        if verb is Verb.DELETE:
-            dropped = (
-                {"confirm_below_usage"} if has_directories else {"confirm_below_usage", "keep_directories"}
-            )
-        elif verb is Verb.QUOTA:
-            dropped.remove("confirm_below_usage")
-        for name in dropped:
+        asked = {
+            "keep_directories": verb is Verb.DELETE and has_directories,
+            "confirm_below_usage": verb is Verb.QUOTA,
+            "mailbox": verb is Verb.RESTORE and number == 1,
+            "confirmation": verb is Verb.DELETE,
+        }
+        for name in (name for name, is_asked in asked.items() if not is_asked):
             del self.fields[name]
+
+    def clean_mailbox(self) -> str:
+        """The stored form of the address; blank for none."""
+        typed: str = self.cleaned_data["mailbox"]
+        if not typed.strip():
+            return ""
+        try:
+            return canonical_mailbox_address(typed, utf8=bool(settings.MODOBOA_UTF8_LOCAL_PARTS))
+        except AddressError as wrong:
+            raise forms.ValidationError(wrong.message, code=wrong.code) from None
 
     def clean_confirmation(self) -> str:
         """The words under the preview."""

@@ -50,10 +50,10 @@ def program(name: str) -> str | None:
     return None
 
 
-def version() -> str | None:
-    """Such as ``2.3.19.1``; None without a Dovecot."""
+def version(*, limit_s: float = _LIMIT_S) -> str | None:
+    """Such as ``2.3.19.1``; None without a Dovecot, or one that does not answer within *limit_s*."""
     with suppress(DovecotUnavailable):
-        if found := _VERSION.search(_run("dovecot", "--version")):
+        if found := _VERSION.search(_run("dovecot", "--version", limit_s=limit_s)):
             return found[0]
     return None
 
@@ -86,7 +86,7 @@ def forget(addresses: Collection[str]) -> None:
         _run("doveadm", "auth", "cache", "flush", *listed[start : start + _AT_ONCE])
 
 
-def _run(name: str, *arguments: str) -> str:
+def _run(name: str, *arguments: str, limit_s: float = _LIMIT_S) -> str:
     path = program(name)
     if path is None:
         raise DovecotUnavailable(name, "was not found")
@@ -96,13 +96,13 @@ def _run(name: str, *arguments: str) -> str:
             command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_LIMIT_S,
+            timeout=limit_s,
             check=False,
             text=True,
             errors="replace",
         )
     except subprocess.TimeoutExpired as error:
-        raise DovecotIsBusy(name, f"did not answer within {_LIMIT_S:g} s") from error
+        raise DovecotIsBusy(name, f"did not answer within {limit_s:g} s") from error
     except OSError as error:
         raise DovecotUnavailable(name, str(error.strerror)) from error
     if answer.returncode == _TEMPORARY:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -135,9 +135,21 @@ class MailboxOperationQuerySet(models.QuerySet["MailboxOperation"]):
         """What happens on disk is the business of super administrators."""
         return self if actor.is_super else self.none()
 
+    def orders(self) -> Self:
+        """Work that somebody ordered, without the notes of what is kept."""
+        return self.exclude(kind="keep")
+
     def occupying(self) -> Self:
         """Those whose directories belong to somebody still: what is not over, failures included, and what is kept."""
         return self.exclude(~Q(kind="keep"), state__in=("done", "given_up"))
+
+    def waiting(self) -> Self:
+        """Those that the command works off next."""
+        return self.filter(state__in=("pending", "prepared"))
+
+    def moving(self) -> Self:
+        """Those whose addresses do not answer: a rename or a restoration that is not over."""
+        return self.unfinished().filter(kind__in=("rename", "restore"))
 
     def unfinished(self) -> Self:
         """Those that the command works off, now or after a person decided."""
@@ -247,9 +259,21 @@ class MailboxOperation(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.source}"
 
+    @property
+    def addresses(self) -> list[str]:
+        """Whose directory it is: of a rename, the old address and the new one."""
+        return [address for address in (self.old_address, self.new_address) if address]
+
+    @property
+    def wanted_by(self) -> str:
+        """Address whose mailbox gets the directory back from the trash, unless another one is chosen."""
+        return self.new_address or self.old_address
+
 
 class Heartbeat(models.Model):
     """When a command that cron starts was last at work, so that one notices when it no longer is."""
+
+    DIRECTORIES: ClassVar = "handle_mailbox_operations"
 
     name = models.CharField(max_length=40, primary_key=True)
     beat_at = models.DateTimeField()

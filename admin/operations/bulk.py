@@ -1,4 +1,4 @@
-"""One change for many accounts, aliases or domains: one batch of the operation in question for each kind.
+"""One change for many accounts, aliases, domains or orders: one batch of the operation in question for each kind.
 
 Everything happens in one transaction. What an operation refuses is taken out of its batch and the others are tried
 again, so that one thing that changed since the preview does not stop the rest. A change that was made already is no
@@ -25,15 +25,19 @@ from admin.allocation import (
     refused_quotas,
     without_room,
 )
-from admin.bulk_changes import BulkChange, Ids, Kind, Verb
-from admin.models import Account, Alias, Domain, Mailbox
+from admin.bulk_changes import BulkChange, Ids, Kind, Verb, number_of
+from admin.models import Account, Alias, Domain, Mailbox, MailboxOperation
 from admin.operations import (
     AccountChange,
     AliasChange,
     DomainChange,
+    Restoration,
     delete_accounts,
     delete_aliases,
     delete_domains,
+    give_up_directory_orders,
+    restore_directories,
+    retry_directory_orders,
     update_accounts,
     update_aliases,
     update_domains,
@@ -58,13 +62,15 @@ _OF_THE_WHOLE: Final = frozenset({"last_super_admin"})
 class BulkPlan:
     """What is to be done to exactly these. *keep_directories* counts for deletions.
 
-    Without *confirm_below_usage* a mailbox that uses more than it would get is left as it is.
+    Without *confirm_below_usage* a mailbox that uses more than it would get is left as it is. A single directory may be
+    restored for the *mailbox* of that address, instead of the one that has its own now.
     """
 
     change: BulkChange
     ids: Ids
     keep_directories: bool = False
     confirm_below_usage: bool = False
+    mailbox: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,43 @@ def change_domains(actor: Actor, /, plan: BulkPlan) -> BulkReport:
             actor, [DomainChange(domain=domain, **wanted, **values) for domain in some]
         )
     )
+
+
+@operation("mailboxoperation.bulk", allow=policies.may_decide_about_directories)
+def decide_about_directories(actor: Actor, /, plan: BulkPlan) -> BulkReport:
+    """Retry, give up or restore. Codes of what is skipped: those of the operations.
+
+    One restoration alone is refused instead, so that another mailbox can be chosen; also with ``no_such_mailbox``.
+    """
+    orders = MailboxOperation.objects.visible_to(actor).orders()
+    batch = _Batch(Kind.ORDER, orders, plan, name=lambda order: " → ".join(order.addresses))
+    if plan.change.verb is Verb.RESTORE and number_of(plan.ids) == 1:
+        box = _mailbox_at(actor, plan.mailbox)
+        restore_directories(actor, [Restoration(order, box) for order in batch.members])
+        batch.done = [order.pk for order in batch.members]
+        return batch.report()
+    work = {
+        Verb.RETRY: retry_directory_orders,
+        Verb.GIVE_UP: give_up_directory_orders,
+        Verb.RESTORE: _restore,
+    }[plan.change.verb]
+    return batch.run(lambda some: work(actor, some))
+
+
+def _restore(actor: Actor, orders: Sequence[MailboxOperation]) -> None:
+    """Each for the mailbox that has its address now."""
+    restore_directories(actor, [Restoration(order) for order in orders])
+
+
+def _mailbox_at(actor: Actor, address: str) -> Mailbox | None:
+    """The mailbox with this address; None for no address."""
+    if not address:
+        return None
+    box = Mailbox.objects.visible_to(actor).filter(user__email=address).first()
+    if box is None:
+        message = _("There is no mailbox %(address)s.") % {"address": address}
+        raise Refusal.single("mailbox", "no_such_mailbox", message)
+    return box
 
 
 def _change_accounts(actor: Actor, plan: BulkPlan, batch: _Batch) -> BulkReport:
@@ -227,10 +270,11 @@ def _has_quota(present: tuple[int, bool, int] | None, wanted: int | None) -> boo
 class _Batch:
     """Things of one kind on their way: those that are left in it, and what became of the others."""
 
-    def __init__(self, kind: Kind, visible: Any, plan: BulkPlan) -> None:
+    def __init__(self, kind: Kind, visible: Any, plan: BulkPlan, *, name: Callable[[Any], str] = str) -> None:
         """Load what *visible* (a queryset) holds of the plan; the rest is gone, for this actor at least."""
         ids = plan.ids.get(kind, ())
         self.kind = kind
+        self.name = name
         self.members: list[Any] = [each for some in chunks(ids) for each in visible.filter(pk__in=some)]
         self.unchanged: list[int] = []
         self.done: list[int] = []
@@ -241,7 +285,7 @@ class _Batch:
     def skip(self, ids: set[int], code: str, reason: _StrOrPromise) -> None:
         """Take some out."""
         self.skipped += [
-            Skipped(self.kind, str(each), code, reason) for each in self.members if each.pk in ids
+            Skipped(self.kind, self.name(each), code, reason) for each in self.members if each.pk in ids
         ]
         self.members = [each for each in self.members if each.pk not in ids]
 
@@ -279,7 +323,7 @@ class _Batch:
         if "conflict" in {reason.code for reason in out.values()}:
             raise refusal  # a lost race is nobody's position
         self.skipped += [
-            Skipped(self.kind, str(each), out[position].code, out[position].message)
+            Skipped(self.kind, self.name(each), out[position].code, out[position].message)
             for position, each in enumerate(self.members)
             if position in out
         ]

@@ -58,7 +58,7 @@ from core.models.log import Level
 from core.operation import is_retryable
 from parameters.tools import get_global_parameter
 
-COMMAND: Final = "handle_mailbox_operations"
+COMMAND: Final = Heartbeat.DIRECTORIES
 # After so many an order waits for a person: about six hours.
 ATTEMPTS: Final = 12
 _PAUSE: Final = timedelta(minutes=1)

@@ -89,7 +89,7 @@ def restore_directories(actor: Actor, /, restorations: Sequence[Restoration]) ->
     refusals = Refusals()
     deletions = _locked_deletions(actor, restorations)
     boxes = _mailboxes(actor, restorations, deletions)
-    seen: set[int] = set()
+    seen: set[Mailbox | MailboxOperation] = set()
     unfinished = MailboxOperation.objects.unfinished().filter(
         mailbox_id__in=[box.pk for box in boxes.values()]
     )
@@ -101,12 +101,12 @@ def restore_directories(actor: Actor, /, restorations: Sequence[Restoration]) ->
         elif box is None:
             message = _("Nobody has this address now. Choose the mailbox that the directory is for.")
             refusals.add(position, "mailbox", "no_mailbox", message)
-        elif box.pk in seen or restoration.order.pk in seen:
+        elif not seen.isdisjoint({box, restoration.order}):
             refusals.add(position, "mailbox", "twice", _("One directory for one mailbox, please."))
         elif box.pk in busy:
             message = _("The directory of this mailbox is still being moved. Try again when that is done.")
             refusals.add(position, "mailbox", "busy", message)
-        seen |= {box.pk} if box else set()
+        seen |= {restoration.order} | ({box} if box else set())
     refusals.raise_if_any()
     orders = []
     keys = publication.Keys()
@@ -156,7 +156,7 @@ def _mailboxes(
     """Mailbox for each place in the batch, with its domain locked; none where nobody has the address."""
     visible = Mailbox.objects.visible_to(actor).select_related("domain")
     chosen = {r.mailbox.pk for r in restorations if r.mailbox is not None}
-    addresses = frozenset(d.new_address or d.old_address for d in deletions.values())
+    addresses = frozenset(deletion.wanted_by for deletion in deletions.values())
     found = visible.filter(pk__in=chosen) | visible.filter(user__email__among=addresses)
     lock_domains(actor, ids=set(found.values_list("domain_id", flat=True)))
     boxes = list(found)
@@ -167,7 +167,7 @@ def _mailboxes(
         if restoration.mailbox is not None:
             box = by_pk.get(restoration.mailbox.pk)
         else:
-            box = by_address.get(deletion.new_address or deletion.old_address) if deletion else None
+            box = by_address.get(deletion.wanted_by) if deletion else None
         if box is not None:
             result[position] = box
     return result

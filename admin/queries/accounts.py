@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from admin import policies
 from admin.models import Account, Alias, Domain, Mailbox, Quota, SenderAddress
+from admin.queries.directories import MovingNotice, moving_notice
 from admin.queries.events import Event, recent_events
 from admin.queries.mail_settings import MailSetting, mail_settings
 from admin.queries.resources import Resource, resources_of
@@ -43,6 +44,7 @@ class MailboxFacts:
     aliases: list[Alias]
     forward: Forward | None
     mail_settings: list[MailSetting]
+    moving: MovingNotice | None = None
 
 
 @dataclass(frozen=True)
@@ -64,12 +66,12 @@ def mailbox_of(user: User) -> Mailbox | None:
 
 def own_mailbox(user: User) -> MailboxFacts:
     """The mailbox as its owner sees it: every address that leads to it is his business."""
-    return _mailbox_facts(mailbox_of(user), Alias.objects.all())
+    return _mailbox_facts(None, mailbox_of(user), Alias.objects.all())
 
 
 def account_mailbox(actor: Actor, account: Account) -> MailboxFacts:
     """The mailbox as an administrator sees it, with the aliases in his domains."""
-    return _mailbox_facts(mailbox_of(account), Alias.objects.visible_to(actor))
+    return _mailbox_facts(actor, mailbox_of(account), Alias.objects.visible_to(actor))
 
 
 def account_facts(actor: Actor, account: Account) -> AccountFacts:
@@ -111,7 +113,7 @@ def administered_domains(actor: Actor, account: Account) -> list[Domain]:
     return list(Domain.objects.visible_to(actor).filter(administrators=account.pk).order_by("name"))
 
 
-def _mailbox_facts(mailbox: Mailbox | None, aliases: QuerySet[Alias]) -> MailboxFacts:
+def _mailbox_facts(actor: Actor | None, mailbox: Mailbox | None, aliases: QuerySet[Alias]) -> MailboxFacts:
     if mailbox is None:
         return MailboxFacts(None, 0, [], None, [])
     address = mailbox.full_address
@@ -122,6 +124,7 @@ def _mailbox_facts(mailbox: Mailbox | None, aliases: QuerySet[Alias]) -> Mailbox
         aliases=list(_leading_to(mailbox, aliases)[:_ALIASES_SHOWN]),
         forward=_forward(aliases, address),
         mail_settings=mail_settings(address),
+        moving=moving_notice(actor, address),
     )
 
 

@@ -31,6 +31,7 @@ from admin.models import (
     SenderAddress,
 )
 from admin.models.domain import DomainKind
+from admin.queries.directories import MovingNotice, moving_notice
 from admin.queries.events import Event, recent_events_of
 from admin.queries.searching import pasted_address, search_text
 from admin.queries.tracing import End, Node, addresses_in, domain_of, trace, who_may_send
@@ -115,6 +116,7 @@ class AddressPage:
     alias_url: str
     create_account_url: str
     create_alias_url: str
+    moving: MovingNotice | None
 
 
 def canonical_address(typed: str) -> str:
@@ -164,6 +166,7 @@ def address_page(actor: Actor, address: str) -> AddressPage:
         alias_url=_url("alias_detail", alias),
         create_account_url=_new("account_create", address) if free_for_account else "",
         create_alias_url=_new("alias_create", address) if what is What.NOBODY else "",
+        moving=moving_notice(actor, own) if known else None,
     )
 
 

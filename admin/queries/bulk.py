@@ -25,10 +25,10 @@ from admin.allocation import (
     without_room,
 )
 from admin.bulk_changes import BulkChange, Ids, Kind, Verb, number_of
-from admin.models import Account, Alias, Domain, Mailbox
+from admin.models import Account, Alias, Domain, Mailbox, MailboxOperation
 from admin.publication import chunks
-from admin.queries import domains, identities
-from admin.queries.bulk_consequences import of_deletion, of_disabling
+from admin.queries import directories, domains, identities
+from admin.queries.bulk_consequences import of_deletion, of_disabling, of_giving_up, of_restoring, of_retrying
 from core.presentation import MIB, size_text
 
 if TYPE_CHECKING:
@@ -60,6 +60,12 @@ FOLLOWERS_TOO_BIG: Final = gettext_lazy("Their mailboxes would have more togethe
 BELOW_USE: Final = gettext_lazy("They use more than they would get")
 FOLLOWERS_BELOW_USE: Final = gettext_lazy("Mailboxes in them use more than they would get")
 
+NOT_WAITING: Final = gettext_lazy("Not waiting for a decision")
+NOT_IN_TRASH: Final = gettext_lazy("Not in the trash")
+NO_ONE_TO_RESTORE_FOR: Final = gettext_lazy(
+    "Nobody has the address now: restore these one by one, and say for which mailbox"
+)
+
 # By kind and code of a refusal; None stands for every kind.
 _REASONS: Final[Mapping[tuple[Kind | None, str], _StrOrPromise]] = {
     (None, "gone"): GONE,
@@ -69,6 +75,9 @@ _REASONS: Final[Mapping[tuple[Kind | None, str], _StrOrPromise]] = {
     (None, "own_mailbox"): OWN_MAILBOX,
     (None, "no_quota"): ALIASES_HAVE_NONE,
     (None, "no_mailbox"): NO_MAILBOX,
+    (Kind.ORDER, "not_failed"): NOT_WAITING,
+    (Kind.ORDER, "not_in_trash"): NOT_IN_TRASH,
+    (Kind.ORDER, "no_mailbox"): NO_ONE_TO_RESTORE_FOR,
     (None, "default_quota_too_big"): DEFAULT_TOO_BIG,
     (Kind.ACCOUNT, "quota_required"): MAILBOX_NEEDS_QUOTA,
     (Kind.DOMAIN, "quota_required"): DOMAIN_NEEDS_QUOTA,
@@ -154,6 +163,11 @@ def matching_domains(actor: Actor, given: Mapping[str, str], limit: int) -> Ids:
     return {Kind.DOMAIN: _ids(domains.matching(actor, given), limit)}
 
 
+def matching_orders(actor: Actor, given: Mapping[str, str], limit: int) -> Ids:
+    """Orders on all pages of a list, *limit* at most."""
+    return {Kind.ORDER: _ids(directories.matching(actor, given), limit)}
+
+
 def _ids(found: QuerySet[Any], limit: int) -> tuple[int, ...]:
     return tuple(found.order_by("pk").values_list("pk", flat=True)[:limit])
 
@@ -164,7 +178,7 @@ def _ids(found: QuerySet[Any], limit: int) -> tuple[int, ...]:
 def preview(actor: Actor, change: BulkChange, ids: Ids) -> Preview:
     """Sort what *actor* sees of *ids*; the number of statements depends on their number in chunks only."""
     heaps = _Sorted()
-    for kind, sort in ((Kind.ACCOUNT, _accounts), (Kind.ALIAS, _aliases), (Kind.DOMAIN, _domains)):
+    for kind, sort in _SORTERS.items():
         for some in chunks(ids.get(kind, ())):
             sort(actor, change, some, heaps)
     _block_without_room(heaps)
@@ -253,6 +267,33 @@ def _domains(actor: Actor, change: BulkChange, ids: Sequence[int], heaps: _Sorte
         else:
             _domain_quotas(change, line, owner, quotas, heaps)
     _missing(Kind.DOMAIN, ids, found, heaps)
+
+
+def _orders(actor: Actor, change: BulkChange, ids: Sequence[int], heaps: _Sorted) -> None:
+    found = set()
+    for order in MailboxOperation.objects.visible_to(actor).orders().filter(pk__in=ids).order_by():
+        found.add(order.pk)
+        line = Line(Kind.ORDER, order.pk, directories.order_name(order), _note_on(change, order))
+        if change.verb in directories.verbs_for(order):
+            heaps.changing.append(line)
+        else:
+            heaps.block(NOT_IN_TRASH if change.verb is Verb.RESTORE else NOT_WAITING, line)
+    _missing(Kind.ORDER, ids, found, heaps)
+
+
+def _note_on(change: BulkChange, order: MailboxOperation) -> str:
+    """Why it failed, where the directory stays, or what comes back."""
+    if change.verb is Verb.RETRY:
+        return order.last_error
+    return order.trash_path if change.verb is Verb.RESTORE else order.source
+
+
+_SORTERS: Final = {
+    Kind.ACCOUNT: _accounts,
+    Kind.ALIAS: _aliases,
+    Kind.DOMAIN: _domains,
+    Kind.ORDER: _orders,
+}
 
 
 def _kept_domains(actor: Actor, ids: Sequence[int]) -> tuple[set[int], set[int]]:
@@ -366,9 +407,14 @@ def first_by_name(things: Iterable[T], name: Callable[[T], str]) -> list[T]:
 def _consequences(change: BulkChange, ids: Ids) -> list[str]:
     if not number_of(ids):
         return []
-    if change.verb is Verb.DELETE:
-        return of_deletion(ids)
-    return of_disabling(ids) if change.verb is Verb.DISABLE else []
+    says = {
+        Verb.DELETE: of_deletion,
+        Verb.DISABLE: of_disabling,
+        Verb.RETRY: of_retrying,
+        Verb.GIVE_UP: of_giving_up,
+        Verb.RESTORE: of_restoring,
+    }
+    return says[change.verb](ids) if change.verb in says else []
 
 
 def reported(skipped: Iterable[tuple[Kind, str, str, _StrOrPromise]]) -> list[Group]:
@@ -397,5 +443,6 @@ def _phrases(numbers: Mapping[Kind, int]) -> Iterator[str]:
             Kind.ACCOUNT: ngettext("%(number)s account", "%(number)s accounts", n),
             Kind.ALIAS: ngettext("%(number)s alias", "%(number)s aliases", n),
             Kind.DOMAIN: ngettext("%(number)s domain", "%(number)s domains", n),
+            Kind.ORDER: ngettext("%(number)s order", "%(number)s orders", n),
         }
         yield words[kind] % shown

@@ -1,9 +1,9 @@
-"""What the disabling or the deletion of many things takes with it, in sentences: counted, not listed."""
+"""What a change of many things brings about, in sentences: counted, not listed."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, QuerySet, Sum
@@ -11,10 +11,11 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
 
 from admin.bulk_changes import Ids, Kind
-from admin.models import Account, Alias, AliasRecipient, Domain, DomainAlias, Mailbox, Quota
+from admin.models import Account, Alias, AliasRecipient, Domain, DomainAlias, Mailbox, MailboxOperation, Quota
 from admin.publication import chunks
+from admin.queries.directories import fate_of_directories
 from core.models import User
-from core.presentation import size_text
+from core.presentation import size_text, unicode_domain
 from core.roles import Role
 from parameters.tools import get_global_parameter
 
@@ -68,10 +69,94 @@ def of_deletion(ids: Ids) -> list[str]:
     names = len(_found(DomainAlias.objects.all(), "target", domains))
     return [
         *_of_mailboxes(addresses),
+        *fate_of_directories(len(addresses)),
         *_of_people(len(ending - accounts), len(losing_mailboxes - ending)),
         *_of_aliases(names, len(aliases - chosen), changed, emptied),
         *_passing_on(ending, domains),
     ]
+
+
+def of_retrying(_ids: Ids) -> list[str]:
+    """What failed is tried again."""
+    return [
+        gettext("The command tries again with its next run, and as often as if this were new."),
+        gettext(
+            "Mend first what the reason names: nothing on the disk is ever overwritten, so it fails again while "
+            "something is in the way."
+        ),
+    ]
+
+
+def of_giving_up(ids: Ids) -> list[str]:
+    """Directories stay where they are; no mail is lost."""
+    pks = ids.get(Kind.ORDER, ())
+    kinds = Counter[str]()
+    for some in chunks(pks):
+        kinds.update(MailboxOperation.objects.filter(pk__in=some).values_list("kind", flat=True))
+    kind = MailboxOperation.Kind
+    return [
+        *_counted(
+            kinds[kind.RENAME],
+            lambda n: ngettext(
+                "%(number)s renamed mailbox answers again at once, and keeps the directory that it has. What was "
+                "ordered for it afterwards is given up, or follows.",
+                "%(number)s renamed mailboxes answer again at once, and keep the directories that they have. What was "
+                "ordered for them afterwards is given up, or follows.",
+                n,
+            ),
+        ),
+        *_counted(
+            kinds[kind.DELETE],
+            lambda n: ngettext(
+                "%(number)s directory of a deleted mailbox stays on the disk; no new mailbox gets it.",
+                "%(number)s directories of deleted mailboxes stay on the disk; no new mailbox gets them.",
+                n,
+            ),
+        ),
+        *_counted(
+            kinds[kind.RESTORE],
+            lambda n: ngettext(
+                "%(number)s directory stays in the trash; its mailbox answers again without it.",
+                "%(number)s directories stay in the trash; their mailboxes answer again without them.",
+                n,
+            ),
+        ),
+        gettext("No mail is deleted. What was moved already stays at its new place and counts as done."),
+    ]
+
+
+def of_restoring(ids: Ids) -> list[str]:
+    """Directories come back from the trash."""
+    return [
+        *_nobody_to_restore_for(ids.get(Kind.ORDER, ())),
+        gettext("What was deleted becomes the directory of the mailbox that has the old address now."),
+        gettext("Until the command has moved it, mail for that mailbox waits and no mail program signs in."),
+        gettext(
+            "A mailbox that has a directory already gets no other: the order then ends, and what was deleted stays in "
+            "the trash."
+        ),
+    ]
+
+
+def _nobody_to_restore_for(pks: Sequence[int]) -> Iterator[str]:
+    wanted = [
+        order.wanted_by for some in chunks(pks) for order in MailboxOperation.objects.filter(pk__in=some)
+    ]
+    present = _found(Mailbox.objects.all(), "user__email", wanted, "user__email")
+    missing = [address for address in wanted if address not in present]
+    if missing and len(wanted) == 1:
+        shown = {"address": unicode_domain(missing[0])}
+        yield gettext("Nobody has %(address)s now: say below which mailbox it is for.") % shown
+        return
+    yield from _counted(
+        len(missing),
+        lambda n: ngettext(
+            "%(number)s is left out, because nobody has its address now: restore it alone, and say for which mailbox.",
+            "%(number)s are left out, because nobody has their addresses now: restore them one by one, and say for "
+            "which mailboxes.",
+            n,
+        ),
+    )
 
 
 def _of_mailboxes(addresses: set[str]) -> Iterator[str]:

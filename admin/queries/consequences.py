@@ -9,6 +9,7 @@ from django.utils.translation import gettext, ngettext
 
 from admin.models import Account, Alias, AliasRecipient, Domain, DomainAlias
 from admin.queries.accounts import mailbox_of
+from admin.queries.directories import fate_of_directories
 from core.models import User
 from core.presentation import unicode_domain
 from core.roles import Role
@@ -25,6 +26,7 @@ def of_domain(domain: Domain) -> list[str]:
     sentences = [
         gettext("Mail to %(name)s is refused from now on.") % {"name": unicode_domain(domain.name)},
         *_of_people(domain),
+        *fate_of_directories(domain.mailboxes.count()),
         *_counted(
             Alias.objects.filter(domain=domain).count(),
             lambda n: ngettext("%(number)d alias is deleted.", "%(number)d aliases are deleted.", n),
@@ -89,7 +91,10 @@ def of_account(account: Account) -> list[str]:
     else:
         address = mailbox.full_address
         shown = {"address": unicode_domain(address)}
-        sentences = [gettext("%(address)s stops receiving and sending mail at once.") % shown]
+        sentences = [
+            gettext("%(address)s stops receiving and sending mail at once.") % shown,
+            *fate_of_directories(1),
+        ]
         if Alias.objects.filter(address=address).exists():
             sentences.append(gettext("Its forward is deleted with it."))
         feeding = AliasRecipient.objects.filter(mailbox=mailbox).exclude(alias__address=address)

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from admin import policies
-from admin.bulk_changes import MOST, BulkChange, Ids, Kind, Verb, number_of
+from admin.bulk_changes import MOST, TO_ORDERS, TO_THINGS, BulkChange, Ids, Kind, Verb, number_of
 from admin.forms.bulk import (
     BulkForm,
     DomainQuotaForm,
@@ -29,9 +29,23 @@ from admin.forms.bulk import (
     sealed,
     ticked,
 )
-from admin.operations.bulk import BulkPlan, BulkReport, change_domains, change_identities
+from admin.operations.bulk import (
+    BulkPlan,
+    BulkReport,
+    change_domains,
+    change_identities,
+    decide_about_directories,
+)
 from admin.operations.homes import panel_moves_directories
-from admin.queries.bulk import Preview, in_words, matching_domains, matching_identities, preview, reported
+from admin.queries.bulk import (
+    Preview,
+    in_words,
+    matching_domains,
+    matching_identities,
+    matching_orders,
+    preview,
+    reported,
+)
 from admin.views.access import only
 from core.middleware import AuthedRequest
 from core.refusals import Refusal
@@ -52,9 +66,10 @@ class _List:
     label: _StrOrPromise
     url_name: str
     kinds: tuple[Kind, ...]
+    verbs: tuple[Verb, ...]
     matching: Callable[[Actor, Mapping[str, str], int], Ids]
-    quota_form: type[MailboxQuotaForm | DomainQuotaForm]
     carry_out: Callable[[Actor, BulkPlan], BulkReport]
+    quota_form: type[MailboxQuotaForm | DomainQuotaForm] = MailboxQuotaForm
 
 
 _IDENTITIES: Final = _List(
@@ -62,18 +77,29 @@ _IDENTITIES: Final = _List(
     gettext_lazy("Identities"),
     "admin:identity_list",
     (Kind.ACCOUNT, Kind.ALIAS),
+    TO_THINGS,
     matching_identities,
-    MailboxQuotaForm,
     change_identities,
+    MailboxQuotaForm,
 )
 _DOMAINS: Final = _List(
     "domains",
     gettext_lazy("Domains"),
     "admin:domain_list",
     (Kind.DOMAIN,),
+    TO_THINGS,
     matching_domains,
-    DomainQuotaForm,
     change_domains,
+    DomainQuotaForm,
+)
+_ORDERS: Final = _List(
+    "orders",
+    gettext_lazy("Mail directories"),
+    "admin:directory_list",
+    (Kind.ORDER,),
+    TO_ORDERS,
+    matching_orders,
+    decide_about_directories,
 )
 
 
@@ -91,12 +117,19 @@ def domain_bulk(request: AuthedRequest) -> HttpResponse:
     return _answer(request, _DOMAINS)
 
 
+@only(policies.may_decide_about_directories)
+@require_POST
+def directory_bulk(request: AuthedRequest) -> HttpResponse:
+    """Orders about mail directories."""
+    return _answer(request, _ORDERS)
+
+
 def _answer(request: AuthedRequest, listed: _List) -> HttpResponse:
     """First the question "how much", where there is one, then the preview, then the report."""
     if "plan" in request.POST:
         return _carry_out(request, listed)
     verb = request.POST.get("verb", "")
-    if verb not in Verb.values:
+    if verb not in listed.verbs:
         return _back(request, listed, _("Choose what to do with them."))
     ids = _selected(request, listed)
     if not number_of(ids):
@@ -127,13 +160,13 @@ def _ask_how_much(request: AuthedRequest, listed: _List, ids: Ids) -> HttpRespon
 
 def _carry_out(request: AuthedRequest, listed: _List) -> HttpResponse:
     carried = opened_plan(request.actor, request.POST["plan"], listed.kinds)
-    if carried is None:
+    if carried is None or carried[1].verb not in listed.verbs:
         return _back(request, listed, _("This preview is too old. Select again and look at it once more."))
     ids, change = carried
     form = _confirmation(ids, change, data=request.POST)
     if form.is_valid():
-        answers = ("keep_directories", "confirm_below_usage")
-        plan = BulkPlan(change, ids, **{name: form.cleaned_data.get(name, False) for name in answers})
+        answers = form.cleaned_data.keys() & {"keep_directories", "confirm_below_usage", "mailbox"}
+        plan = BulkPlan(change, ids, **{name: form.cleaned_data[name] for name in answers})
         try:
             return _report(request, listed, change, listed.carry_out(request.actor, plan))
         except Refusal as refusal:

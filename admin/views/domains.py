@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from admin import domain_features, policies
 from admin.allocation import allocated, limited_owners
+from admin.bulk_changes import TO_THINGS
 from admin.forms.deletion import DeletionForm
 from admin.forms.domains import AdministratorForm, DomainCreateForm, DomainUpdateForm, domain_values
 from admin.models import Account, Domain
@@ -56,6 +57,7 @@ def domain_list(request: AuthedRequest) -> HttpResponse:
         request,
         "admin/domain_list.html",
         list_domains(request.actor, request.GET),
+        bulk_verbs=TO_THINGS,
         resources=partial(limited_resources_of, request.actor),
         may_create=may_manage,
         may_update=may_manage,

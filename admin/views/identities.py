@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from admin import policies
+from admin.bulk_changes import TO_THINGS
 from admin.queries.identities import identity_list as list_identities
 from admin.queries.resources import limited_resources_of
 from admin.views.access import only
@@ -23,6 +24,7 @@ def identity_list(request: AuthedRequest) -> HttpResponse:
         request,
         "admin/identity_list.html",
         list_identities(request.actor, request.GET),
+        bulk_verbs=TO_THINGS,
         resources=partial(limited_resources_of, request.actor),
         may_create_account=policies.may_manage_accounts(request.actor),
         may_create_alias=policies.may_manage_aliases(request.actor),

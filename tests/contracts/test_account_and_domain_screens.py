@@ -493,6 +493,10 @@ def test_a_deleted_domain_takes_its_people_with_it(cast: Cast, root: Client) -> 
         "Mail to dora.example is refused from now on.",
         "1 account is deleted with its mailbox.",
         "1 administrator loses the mailbox here and keeps the account.",
+        (
+            "Their mail directories stay on the disk, since the panel does not handle directories; no new mailbox gets "
+            "them."
+        ),
     ]
     _set("admin", "auto_account_removal", value=True)
     assert "2 accounts are deleted with their mailboxes." in root.get(url).context["consequences"]

@@ -10,8 +10,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
-from admin.models import Account, Alias, Domain
+from admin.models import Account, Alias, Domain, MailboxOperation
 from admin.operations import (
     AccountSpec,
     AliasSpec,
@@ -120,6 +121,46 @@ def test_lists_cost_the_same_for_2_and_for_22_rows(
     assert with_many == with_few
     most = dict.fromkeys(LISTS, LIST_STATEMENTS) | dict.fromkeys(SEARCHES, PAGE_STATEMENTS)
     assert {url: count for url, count in with_many.items() if count > most[url]} == {}
+
+
+def test_the_list_of_mail_directories_costs_the_same_for_1_and_for_300_orders(
+    few: Cast, browser_of: Callable[[Actor | None], Client]
+) -> None:
+    urls = [
+        "/admin/directories/",
+        "/admin/directories/?q=dora&sort=-age",
+        "/admin/directories/?state=failed&kind=rename&sort=state",
+        "/admin/directories/?trash=kept&sort=address",
+    ]
+    browser = browser_of(few.root)
+    _order(few, 0, 1)
+    _statements(browser, urls[0])
+    with_one = {url: _statements(browser, url)[0] for url in urls}
+    _order(few, 1, 300)
+    with_many = {url: _statements(browser, url)[0] for url in urls}
+    assert with_many == with_one
+    assert {url: count for url, count in with_many.items() if count > LIST_STATEMENTS} == {}
+
+
+def _order(cast: Cast, first: int, last: int) -> None:
+    """Of each number one that failed, one that waits, and one whose directory is in the trash."""
+    number = cast.sams_mailbox.pk
+    values: list[dict[str, str]] = [
+        {"kind": "rename", "state": "failed", "target": "t", "last_error": "Something is in the way."},
+        {"kind": "delete", "state": "pending"},
+        {"kind": "delete", "state": "done", "trash": "kept"},
+    ]
+    MailboxOperation.objects.bulk_create(
+        MailboxOperation(
+            mailbox_id=number,
+            old_address=f"o{each}@dora.example",
+            source=f"dora.example/{each}",
+            finished_at=timezone.now(),
+            **given,
+        )
+        for each in range(first, last)
+        for given in values
+    )
 
 
 def test_what_htmx_replaces_asks_for_no_limits(

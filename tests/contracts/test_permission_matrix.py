@@ -18,7 +18,7 @@ from django.http import HttpResponseBase
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from admin.models import Account, Alias, Domain
+from admin.models import Account, Alias, Domain, MailboxOperation
 from admin.operations import (
     Appointment,
     DomainAliasSpec,
@@ -190,6 +190,18 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
         "GET": "                           in   200  200  200  403  200  in",
         "POST": "                          in   405  405  405  403  405  in",
     },
+    "admin:directory_list": {
+        "GET": "                           in   200  403  403  403  403  in",
+        "POST": "                          in   405  403  403  403  403  in",
+    },
+    "admin:directory_bulk": {
+        "GET waiting": "                   in   405  403  403  403  403  in",
+        "POST waiting": "                  in   200  403  403  403  403  in",
+    },
+    "admin:information": {
+        "GET": "                           in   200  403  403  403  403  in",
+        "POST": "                          in   405  403  403  403  403  in",
+    },
     "admin:search": {
         "GET": "                           in   200  200  200  403  200  in",
         "POST": "                          in   405  405  405  403  405  in",
@@ -350,6 +362,7 @@ class Stage:
             "alias": {"doras": doras, "mallorys": mallorys},
             "relay": _relayed(cast),
             "user": {"sams": _token(cast.sam)},
+            "order": {"waiting": _order(cast)},
         }
         [further] = create_domain_aliases(
             cast.root, [DomainAliasSpec(name="dora.test", target="dora.example")]
@@ -423,6 +436,7 @@ class Stage:
             ("alias", "update"): {"recipients": "else@where.example"},
             ("domain", "bulk"): self._selection("domain", target),
             ("identity", "bulk"): self._selection("account", target),
+            ("directory", "bulk"): self._selection("order", target) | {"verb": "give_up"},
             ("password", "reset"): {"username": "nobody"},
             ("password", "reset_confirm"): {"password": NEW, "repeated": NEW},
             ("user", "profile"): {"first_name": "Changed", "current_password": PASSWORD},
@@ -453,6 +467,16 @@ def _relayed(cast: Cast) -> dict[str, Domain]:
     appointments = zip(domains, (actor.user.username for actor in people.values()), strict=True)
     add_administrators(cast.root, [Appointment(domain, username) for domain, username in appointments])
     return dict(zip(people, domains, strict=True))
+
+
+def _order(cast: Cast) -> MailboxOperation:
+    """A deletion on disk that waits."""
+    return MailboxOperation.objects.create(
+        kind="delete",
+        mailbox_id=cast.sams_mailbox.pk,
+        old_address="old@dora.example",
+        source="dora.example/old",
+    )
 
 
 def _token(owner: Actor) -> ApiToken:

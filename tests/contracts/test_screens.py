@@ -369,6 +369,7 @@ def test_the_deletion_of_an_account_lists_what_it_takes_with_it(
     sentences = root.get(url).context["consequences"]
     assert sentences == [
         "sam@dora.example stops receiving and sending mail at once.",
+        "Its mail directory stays on the disk, since the panel does not handle directories; no new mailbox gets it.",
         "Its forward is deleted with it.",
         "1 other alias loses a recipient.",
         "1 other alias loses its last recipient and is deleted too.",

@@ -6,10 +6,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
 from playwright.sync_api import expect
 
-from admin.models import Account, Alias
-from admin.operations import MailboxSpec, create_account, create_alias, update_account, update_domain
+from admin.models import Account, Alias, MailboxOperation
+from admin.operations import (
+    MailboxSpec,
+    create_account,
+    create_alias,
+    delete_accounts,
+    update_account,
+    update_domain,
+)
 from core.models import User
 from core.operations.resets import link_of
 from core.roles import Role
@@ -246,6 +254,66 @@ def test_every_screen_about_relay_domains_is_clean(
     page.get_by_role("button", name="Create relay domain").click()
     expect(page.get_by_text("cannot contain a space")).to_be_visible()
     look_at(page, "relay_domain_create_refused", look)
+
+
+@pytest.mark.parametrize(("size", "scheme"), LOOKS)
+def test_every_screen_about_mail_directories_is_clean(
+    page: Page, people: Cast, size: ViewportSize, scheme: str
+) -> None:
+    look = f"{size['width']}-{scheme}"
+    Parameter.objects.create(app="admin", name="handle_mailboxes", value=True)
+    tools.forget()
+    domain, sam = people.dora_example.pk, Account.objects.get(pk=people.sam.pk)
+    for name in ("max", "eva"):
+        address = f"{name}@dora.example"
+        create_account(people.root, username=address, password=PASSWORD, mailbox=MailboxSpec(address=address))
+    update_account(people.root, sam, address="samuel@dora.example")
+    MailboxOperation.objects.update(state="failed", attempts=12, last_error="dora.example/samuel is there.")
+    update_account(
+        people.root, Account.objects.get(email="max@dora.example"), address="maximilian@dora.example"
+    )
+    delete_accounts(people.root, [Account.objects.get(email="eva@dora.example")])
+    deleted = MailboxOperation.objects.filter(kind="delete")
+    deleted.update(state="done", trash="kept", trash_path=".trash/1", finished_at=timezone.now())
+    page.set_viewport_size(size)
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    sign_in(page, "root")
+    screens = {
+        "directory_list": "/admin/directories/",
+        "directory_list_trash": "/admin/directories/?trash=kept",
+        "directory_list_empty": "/admin/directories/?q=nothing-like-this",
+        "information": "/admin/information/",
+        "account_detail_not_moved": f"/admin/accounts/{sam.pk}/",
+        "address_being_moved": "/admin/addresses/?address=max@dora.example",
+        "account_delete_to_the_trash": f"/admin/accounts/{sam.pk}/delete/",
+        "domain_delete_to_the_trash": f"/admin/domains/{domain}/delete/",
+    }
+    for name, path in screens.items():
+        page.goto(path)
+        look_at(page, name, look)
+
+    page.goto(screens["account_detail_not_moved"])
+    page.get_by_role("link", name="Show the order").click()
+    page.get_by_label("Actions for sam@dora.example").click()
+    look_at(page, "directory_list_menu", look)
+    page.get_by_role("button", name="Retry").first.click()
+    look_at(page, "directory_bulk_retry", look)
+    page.goto("/admin/directories/")
+    page.locator("tbody").get_by_label("Select max@dora.example").click()
+    page.locator("#bulk").get_by_role("button", name="Give up").click()
+    look_at(page, "directory_bulk_give_up", look)
+    page.get_by_role("button", name="Give up 1 order").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Given up: 1 order")
+    look_at(page, "directory_bulk_report", look)
+    page.goto(screens["directory_list_trash"])
+    page.get_by_label("Actions for eva@dora.example").click()
+    page.get_by_role("button", name="Restore").first.click()
+    page.get_by_role("button", name="Restore from the trash").click()
+    expect(page.get_by_text("Choose the mailbox")).to_be_visible()
+    look_at(page, "directory_bulk_restore_refused", look)
+    page.get_by_label("For the mailbox").fill("maximilian@dora.example")
+    page.get_by_role("button", name="Restore from the trash").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Coming back")
 
 
 @pytest.mark.parametrize(("size", "scheme"), LOOKS)

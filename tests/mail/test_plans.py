@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from admin.lookups import Engine, Mailboxes, password_query, postfix_maps, user_query
+from admin.lookups import Engine, Mailboxes, kept_name_query, password_query, postfix_maps, user_query
 from admin.models import MailCheck, MailDomain, MailRoute, MailSender, MailTransport, MailUser
 from tests.mail.panel import unique_name
 
@@ -129,6 +129,34 @@ def test_every_lookup_of_dovecot_is_one_index_search(crowd: str, version: str) -
     key = f"'u01500@{crowd}'"
     CHECKS[engine()](password_query(engine(), key))
     CHECKS[engine()](user_query(engine(), key, MAILBOXES, version=version))
+
+
+LEAVES = {"Index Scan", "Index Only Scan", "Bitmap Index Scan", "Result"}
+
+
+@pytest.mark.parametrize("version", ["2.3", "2.4"])
+def test_what_deliveries_ask_about_unknown_names_only_searches_indexes(crowd: str, version: str) -> None:
+    """Several of them; each step one."""
+    parts = (f"'u01500@{crowd}'", "'u01500'", f"'{crowd}'")
+    sql = kept_name_query(engine(), *parts, MAILBOXES, version=version)
+    if engine() is Engine.SQLITE:
+        steps = [row[3] for row in rows(f"EXPLAIN QUERY PLAN {sql}")]
+        assert not [step for step in steps if step.startswith("SCAN")], steps
+        assert sum(step.startswith("SEARCH") and "INDEX" in step for step in steps) > 3, steps
+    elif engine() is Engine.MYSQL:
+        plan = rows(f"EXPLAIN {sql}")
+        assert all(row[3] in {"const", "eq_ref", "ref"} or row[2] is None for row in plan), plan
+    else:
+        answer = rows(f"EXPLAIN (FORMAT JSON) {sql}")[0][0]
+        top = (json.loads(answer) if isinstance(answer, str) else answer)[0]["Plan"]
+        assert {node["Node Type"] for node in leaves(top)} <= LEAVES, top
+
+
+def leaves(node: dict[str, Any]) -> list[dict[str, Any]]:
+    """Nodes that read something; what is asked before the plan begins hangs on one of them."""
+    inner = node.get("Plans", [])
+    own = [node] if all(each.get("Parent Relationship") == "InitPlan" for each in inner) else []
+    return own + [leaf for each in inner for leaf in leaves(each)]
 
 
 def test_the_check_knows_a_full_scan(crowd: str) -> None:

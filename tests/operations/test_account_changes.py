@@ -675,6 +675,7 @@ def outcome(outcome_wanted: str) -> AbstractContextManager[object]:
     return forbidden() if outcome_wanted == FORBIDDEN else nullcontext()
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("target_role", list(Role))
 @pytest.mark.parametrize("actor_role", ACTORS)
@@ -694,6 +695,7 @@ def test_rank_and_scope_decide_about_every_act_on_an_account(
     assert no_drift()
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("target_role", list(Role))
 @pytest.mark.parametrize("actor_role", ACTORS)
@@ -727,6 +729,7 @@ def test_rank_and_scope_decide_who_diverts_mail_and_sends_in_a_name(
     assert no_drift()
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("target_role", [Role.RESELLER, Role.DOMAIN_ADMIN])
 @pytest.mark.parametrize("actor_role", ACTORS)

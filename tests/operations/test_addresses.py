@@ -329,6 +329,7 @@ def _visible(page: AddressPage) -> list[object]:
             page.leading, page.events, page.used_bytes]  # fmt: skip
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("person", ["mallory", "rita"])
 @pytest.mark.parametrize("local", ["sam", "sam+x", "info", "nobody", "closed", "mover", "before", ""])
 def test_an_address_in_a_domain_of_others_looks_like_one_that_does_not_exist(

@@ -130,6 +130,7 @@ def test_every_kind_of_answer_is_its_own_outcome(
     assert (mail.outcome, addresses(mail), mail.is_complete) == (outcome, found, True)
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize(
     "name",
     [

@@ -6,7 +6,7 @@ import pytest
 
 from admin import publication
 from admin.bulk_changes import BulkChange, Ids, Kind, Verb
-from admin.models import Account, Alias, Domain, Mailbox, MailUser
+from admin.models import Account, Alias, Domain, Mailbox, MailboxOperation, MailUser
 from admin.operations import (
     AccountSpec,
     AliasSpec,
@@ -19,12 +19,18 @@ from admin.operations import (
     create_domains,
     update_account,
 )
-from admin.operations.bulk import BulkPlan, BulkReport, change_domains, change_identities
+from admin.operations.bulk import (
+    BulkPlan,
+    BulkReport,
+    change_domains,
+    change_identities,
+    decide_about_directories,
+)
 from admin.queries.bulk import ABOVE, GONE, Preview, matching_domains, matching_identities, preview
 from core.actor import Actor
 from core.roles import Role
 from tests.cast import PASSWORD, Cast
-from tests.operations.evidence import events, forbidden, nothing_written, statements
+from tests.operations.evidence import events, forbidden, nothing_written, refused_as, statements
 
 ENABLE, DISABLE, DELETE = (BulkChange(verb=verb) for verb in (Verb.ENABLE, Verb.DISABLE, Verb.DELETE))
 
@@ -321,6 +327,10 @@ def test_the_consequences_of_a_deletion_are_those_of_all_together(cast: Cast) ->
     create_alias(cast.root, address="p0@dora.example", recipients=("x@else.example",))
     assert preview(cast.dora, DELETE, both(accounts)).consequences == [
         "2 mailboxes stop receiving and sending at once.",
+        (
+            "Their mail directories stay on the disk, since the panel does not handle directories; no new mailbox gets "
+            "them."
+        ),
         "1 alias or forward goes with them.",
         "1 other alias loses a recipient.",
         "2 other aliases lose their last recipient and are deleted too.",
@@ -334,7 +344,7 @@ def test_the_consequences_of_a_deletion_are_those_of_all_together(cast: Cast) ->
 def test_one_of_two_recipients_is_not_the_last_one(cast: Cast) -> None:
     accounts = people(cast, 2)
     create_alias(cast.root, address="both@dora.example", recipients=("p0@dora.example", "p1@dora.example"))
-    assert preview(cast.dora, DELETE, both(accounts[:1])).consequences[1:] == [
+    assert preview(cast.dora, DELETE, both(accounts[:1])).consequences[2:] == [
         "1 other alias loses a recipient."
     ]
 
@@ -364,3 +374,95 @@ def test_names_are_shown_up_to_fifty_and_counted_beyond(cast: Cast) -> None:
     found = preview(cast.dora, DISABLE, both(people(cast, 60)))
     assert (found.total, len(found.changing.shown), found.changing.more) == (60, 50, 10)
     assert found.changing.shown[0].name == "p0@dora.example"
+
+
+# --- orders about mail directories -----------------------------------------------------------------------------
+
+RETRY, GIVE_UP, RESTORE = (BulkChange(verb=verb) for verb in (Verb.RETRY, Verb.GIVE_UP, Verb.RESTORE))
+
+
+def orders(count: int, address: str = "", **values: str) -> list[int]:
+    """Deletions of mailboxes that are not there any more, o0, o1, …"""
+    made = [
+        MailboxOperation(
+            kind="delete",
+            mailbox_id=9_000 + number,
+            old_address=address or f"o{number}@dora.example",
+            source=f"dora.example/o{number}",
+            **values,
+        )
+        for number in range(count)
+    ]
+    return [order.pk for order in MailboxOperation.objects.bulk_create(made)]
+
+
+def decided(actor: Actor, change: BulkChange, pks: list[int], mailbox: str = "") -> BulkReport:
+    return decide_about_directories(actor, BulkPlan(change, {Kind.ORDER: tuple(pks)}, mailbox=mailbox))
+
+
+def states() -> list[str]:
+    found = MailboxOperation.objects.exclude(kind="keep").order_by("pk")
+    return list(found.values_list("state", flat=True))
+
+
+@pytest.mark.parametrize("change", [RETRY, GIVE_UP, RESTORE])
+def test_only_super_administrators_decide_about_directories(cast: Cast, change: BulkChange) -> None:
+    pks = orders(2, state="failed", trash="kept")
+    for actor in (cast.rita, cast.dora, cast.sam):
+        with forbidden():
+            decided(actor, change, pks)
+
+
+def test_what_does_not_wait_for_a_decision_is_left_out(cast: Cast) -> None:
+    failed, done = orders(2, state="failed"), orders(1, state="done")
+    report = decided(cast.root, RETRY, [*failed, *done, 999_999])
+    assert report.done == {Kind.ORDER: tuple(failed)}
+    assert left_out(report) == [("", "gone"), ("o0@dora.example", "not_failed")]
+    assert states() == ["pending", "pending", "done"]
+    assert left_out(decided(cast.root, RETRY, failed)) == [
+        ("o0@dora.example", "not_failed"),
+        ("o1@dora.example", "not_failed"),
+    ]
+    assert decided(cast.root, GIVE_UP, failed).done == {Kind.ORDER: tuple(failed)}
+    assert states() == ["given_up", "given_up", "done"]
+    assert [verb for verb, *_rest in events()][-2:] == ["mailboxoperation.give_up"] * 2
+
+
+def test_notes_of_directories_that_are_kept_are_nobodys_to_decide(cast: Cast) -> None:
+    note = MailboxOperation.objects.create(
+        kind="keep", state="done", mailbox_id=9_000, source="dora.example/o"
+    )
+    assert left_out(decided(cast.root, GIVE_UP, [note.pk])) == [("", "gone")]
+
+
+def test_one_restoration_alone_is_refused_and_asks_for_another_mailbox(cast: Cast) -> None:
+    (pk,) = orders(1, state="done", trash="kept", trash_path=".trash/1")
+    with refused_as("mailbox", "no_mailbox"):
+        decided(cast.root, RESTORE, [pk])
+    with refused_as("mailbox", "no_such_mailbox"):
+        decided(cast.root, RESTORE, [pk], "nobody@dora.example")
+    assert decided(cast.root, RESTORE, [pk], "sam@dora.example").done == {Kind.ORDER: (pk,)}
+    with refused_as("", "not_in_trash"):
+        decided(cast.root, RESTORE, [pk], "sam@dora.example")
+    restoration = MailboxOperation.objects.latest("pk")
+    assert (restoration.kind, restoration.new_address) == ("restore", "sam@dora.example")
+
+
+def test_of_several_restorations_those_that_cannot_be_are_left_out(cast: Cast) -> None:
+    kept = {"state": "done", "trash": "kept", "trash_path": ".trash/1"}
+    (sams,) = orders(1, "sam@dora.example", **kept)
+    (again,) = orders(1, "sam@dora.example", **kept)
+    (nobodys,) = orders(1, **kept)
+    report = decided(cast.root, RESTORE, [sams, again, nobodys])
+    assert report.done == {Kind.ORDER: (sams,)}
+    assert left_out(report) == [("o0@dora.example", "no_mailbox"), ("sam@dora.example", "twice")]
+
+
+def test_deciding_costs_the_same_queries_for_the_preview_of_2_and_of_22(cast: Cast) -> None:
+    pks = orders(22, state="done", trash="kept", trash_path=".trash/1")
+    costs = []
+    for some in (pks[:2], pks):
+        with statements() as run:
+            assert preview(cast.root, RESTORE, {Kind.ORDER: tuple(some)}).total == len(some)
+        costs.append(len(run))
+    assert costs[0] == costs[1]

@@ -63,7 +63,7 @@ FOR_POSTFIX = {
 }
 WHOLE_TABLES: dict[str, dict[str, set[str]]] = {
     "postfix": FOR_POSTFIX,
-    "dovecot_auth": {"mail_user": {S}},
+    "dovecot_auth": {"mail_user": {S}, "mail_route": {S}, "mail_domain": {S}},
     "dovecot_quota": {"admin_quota": EVERYTHING, "mail_login": {S, I, U}},
     "dovecot_login": {},
     "cron": FOR_POSTFIX | {"mail_login": {S, D}, "django_session": {D}},

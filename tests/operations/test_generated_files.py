@@ -48,6 +48,7 @@ POSTFIX_SUMS = "modoboa-postfix-maps.chk"
 DOVECOT_FILES = {
     "modoboa-dovecot-2.3.conf",
     "modoboa-dovecot-sql.conf.ext",
+    "modoboa-dovecot-names-sql.conf.ext",
     "modoboa-dovecot-dict-sql.conf.ext",
     "modoboa-dovecot-2.4.conf",
 }
@@ -416,6 +417,7 @@ def test_a_directory_that_may_not_be_written_is_refused_in_one_line(open_directo
     place.chmod(0o755)
 
 
+@pytest.mark.any_engine
 def test_no_database_is_needed_to_write_files(tmp_path: Path) -> None:
     nowhere = {"DATABASE_URL": "postgres://nobody:x@127.0.0.1:1/none"}
     written = (
@@ -503,6 +505,7 @@ def with_password(database: Database, password: str) -> Database:
     return Database(database.engine, database.name, database.host, database.port, role, password)
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("password", [*PLAIN_PASSWORDS, *ODD_PASSWORDS])
 def test_postfix_reads_the_password_that_was_meant_or_it_is_refused(
     engine_database: Database, open_directory: Path, password: str

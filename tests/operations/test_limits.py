@@ -1104,7 +1104,8 @@ def test_of_64_who_create_the_last_alias_one_succeeds(real_cast: Cast, bound: st
         delete_aliases(real_cast.root, [new])
 
     code = "limit_reached" if bound == "administrator" else "domain_limit_reached"
-    assert crowd(ROUNDS, create, delete) == [[*sorted([DONE, *[code] * (CROWD - 1)])]] * ROUNDS
+    rounds = ROUNDS if connection.vendor != "sqlite" else 1  # which lets them in one by one anyway
+    assert crowd(rounds, create, delete) == [[*sorted([DONE, *[code] * (CROWD - 1)])]] * rounds
     assert recount() == []
 
 

@@ -32,6 +32,7 @@ INNER = {
     "2.3": {
         "modoboa-dovecot-2.3.conf",
         "modoboa-dovecot-sql.conf.ext",
+        "modoboa-dovecot-names-sql.conf.ext",
         "modoboa-dovecot-dict-sql.conf.ext",
         "modoboa-last-login-dict-sql.conf.ext",
     },
@@ -153,6 +154,7 @@ def test_each_part_may_have_a_login_of_its_own(tmp_path: Path) -> None:
     own = {name: found for name, found in passwords.items() if found}
     inner = "dovecot-2.3/modoboa/modoboa"
     assert own.pop(f"{inner}-dovecot-sql.conf.ext") == {"secret"}
+    assert own.pop(f"{inner}-dovecot-names-sql.conf.ext") == {"secret"}
     assert own.pop(f"{inner}-dovecot-dict-sql.conf.ext") == {"own-quota"}
     assert own.pop(f"{inner}-last-login-dict-sql.conf.ext") == {"own-quota"}
     assert own.pop("dovecot-2.4/modoboa/modoboa-dovecot-2.4.conf") == {"secret", "own-quota"}

@@ -88,7 +88,7 @@ def test_a_copy_for_postfix_holds_its_five_tables_and_no_hash(file: Path) -> Non
 
 
 @pytest.mark.usefixtures("cast")
-def test_a_copy_for_dovecot_holds_its_table_alone(file: Path) -> None:
+def test_a_copy_for_dovecot_holds_its_tables_alone(file: Path) -> None:
     publish(file, "dovecot")
     columns = (
         "address",
@@ -101,7 +101,10 @@ def test_a_copy_for_dovecot_holds_its_table_alone(file: Path) -> None:
         "closed",
         "reason",
     )
-    assert content(file) == {"mail_user": set(MailUser.objects.values_list(*columns))}
+    copied = content(file)
+    assert set(copied) == {"mail_user", "mail_route", "mail_domain"}
+    assert copied["mail_user"] == set(MailUser.objects.values_list(*columns))
+    assert ("dora.example", "mailbox", "") in copied["mail_domain"]
 
 
 @pytest.mark.usefixtures("cast")

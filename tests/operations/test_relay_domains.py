@@ -238,6 +238,7 @@ WRONG_TARGETS = [
 ]
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize(("values", "field", "code"), WRONG_TARGETS)
 def test_a_wrong_target_is_refused(cast: Cast, values: dict[str, Any], field: str, code: str) -> None:
     with refused_as(field, code):
@@ -439,6 +440,7 @@ def test_a_host_has_one_spelling(text: str, canonical: str) -> None:
     assert canonical_host(canonical) == canonical
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize(
     "address",
     [
@@ -492,6 +494,7 @@ def test_an_address_that_everybody_reaches_is_for_resellers_too(cast: Cast, addr
     assert create_relay_domain(cast.rita, name="new.example", target_host=address).pk
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize(
     ("host", "code"),
     [

@@ -57,6 +57,7 @@ def test_a_disabled_actor_sets_nothing_up(cast: Cast, who: str) -> None:
         set_up(actor)
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("with_mailbox", [True, False])
 @pytest.mark.parametrize("who", ["root", "rita"])
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ EVIDENCE: dict[str, str] = {
     "mariadb-client": "/usr/bin/mariadb",
     "sqlite3": "/usr/bin/sqlite3",
     "debootstrap": "/usr/sbin/debootstrap",
+    "strace": "/usr/bin/strace",
 }
 GROUPS: dict[str, tuple[str, ...]] = {
     "dovecot": ("dovecot-core", "dovecot-imapd", "dovecot-pop3d", "dovecot-lmtpd"),

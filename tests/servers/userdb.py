@@ -20,14 +20,19 @@ BATCH = 50
 ESCAPES = {b"\x01": b"\x011", b"\t": b"\x01t", b"\r": b"\x01r", b"\n": b"\x01n"}
 
 
-def users(auth_socket: Path, keys: Sequence[bytes]) -> list[dict[str, str] | None]:
-    """The fields for every key, None for nobody, TEMPORARY for "not now". No NUL bytes in keys."""
+def users(
+    auth_socket: Path, keys: Sequence[bytes], *, service: str = "doveadm"
+) -> list[dict[str, str] | None]:
+    """The fields for every key, None for nobody, TEMPORARY for "not now". No NUL bytes in keys.
+
+    The name of the user is the field "user" when it is another than the one that was asked for, in any spelling.
+    """
     answers: list[dict[str, str] | None] = []
     with conversation(auth_socket) as (connection, lines):
         for start in range(0, len(keys), BATCH):
             some = keys[start : start + BATCH]
             questions = (
-                b"USER\t%d\t%s\tservice=doveadm\n" % (start + offset, escaped(key))
+                b"USER\t%d\t%s\tservice=%s\n" % (start + offset, escaped(key), service.encode())
                 for offset, key in enumerate(some)
             )
             connection.sendall(b"".join(questions))
@@ -64,7 +69,7 @@ def answer(line: bytes) -> tuple[int, dict[str, str] | None]:
     if kind != "USER":
         message = f"Dovecot's userdb said {line!r}"
         raise ServerError(message)
-    return int(number), dict(pairs(rest[1:]))
+    return int(number), {"user": rest[0], **dict(pairs(rest[1:]))}
 
 
 def pairs(fields: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -52,8 +52,8 @@ class Command(PanelCommand):
                 self._require_owner()
                 self._initialize(root)
                 return
-            directories.beat()
             if not (get_global_parameter("handle_mailboxes", "admin") or directories.there_is_work()):
+                directories.beat()
                 return
             self._require_owner()
             self._work_off(root, options["verbosity"])
@@ -87,6 +87,8 @@ class Command(PanelCommand):
 
     def _work_off(self, path: str, verbosity: int) -> None:
         with MailRoot(path) as root, _told_to_stop() as told:
+            # not before the root was found: whoever sees no beat looks after it
+            directories.beat()
             talk = directories.Talk(
                 result=self.stdout.write if verbosity >= _EVERYTHING else lambda _line: None,
                 trouble=self.stderr.write,
