@@ -170,6 +170,9 @@ class _Plan:
     is_moved: bool = False
     # Where a directory ends that stays in the trash.
     trash_path: str = ""
+    # Where the directory of the order lay just now, and which one it is.
+    place: str = ""
+    seen: Identity | None = None
 
     def fail(self, reason: str, *, later: bool = False) -> None:
         self.action, self.reason = (_Action.POSTPONE if later else _Action.FAIL), reason
@@ -190,6 +193,10 @@ def _decide(order: MailboxOperation, work: Batch) -> _Plan:
     goal, there = _goal(order, work)
     recorded = None if order.inode is None or order.device is None else Identity(order.device, order.inode)
     plan = _Plan(order, _Action.MOVE, recorded, goal)
+    if source.sort is Sort.DIRECTORY and recorded in {None, source.identity}:
+        plan.place, plan.seen = order.source, source.identity
+    elif recorded is not None and there.identity == recorded:
+        plan.place, plan.seen = goal, recorded
     if order.attempts >= ATTEMPTS:
         plan.fail(_("The command came to no end with this, however often it was run."))
     elif source.sort is Sort.NOTHING:
@@ -233,6 +240,7 @@ def _decide_without_source(plan: _Plan, there: Found, work: Batch) -> None:
         for path in trash_paths(order):
             if order.kind == _Kind.RENAME and work.found(path).identity == plan.identity:
                 plan.action, plan.is_moved, plan.trash_path = _Action.CONFIRM, True, path
+                plan.place, plan.seen = path, plan.identity
                 return
     if there.is_there:
         plan.fail(_taken(plan.goal))
@@ -475,18 +483,20 @@ class _Runner:
         return plans, []
 
     def _is_ours(self, plan: _Plan, work: Batch) -> bool:
-        """Whether no other process works on the directory."""
-        if plan.action not in {_Action.MOVE, _Action.SET_ASIDE, _Action.CONFIRM}:
+        """Whether no other process works on the directory, or has moved it since we looked.
+
+        Asked about what is to fail, too: while another one moves it, a directory was seen here and is seen there.
+        """
+        if not plan.place:
             return True
-        path = plan.goal if plan.action is _Action.CONFIRM else plan.order.source
         try:
-            locked = work.lock(path)
+            locked = work.lock(plan.place)
         except (Busy, FileNotFoundError):
             return False
         if locked is None:  # no locks here: then only time tells
             until = plan.order.leased_until
             return until is None or until < timezone.now()
-        return plan.action is _Action.CONFIRM or locked == plan.identity
+        return locked == plan.seen
 
     def _claimed(self, plans: list[_Plan], token: str) -> list[_Plan]:
         """Take orders, and remember which directory is theirs before anything happens to it; those that we got."""

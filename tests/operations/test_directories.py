@@ -1179,6 +1179,41 @@ def test_who_hangs_keeps_his_orders_and_harms_nobody(real_people: Cast, root: Pa
     assert mails(root) == before
 
 
+def test_what_another_runner_moves_while_we_look_has_not_failed(
+    people: Cast, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """We see the directory at its old place, and then at its new one."""
+    old, new = root / "dora.example" / "sam", root / "dora.example" / "samuel"
+    fill(old)
+    rename(people)
+    with mail_root.MailRoot(str(root)) as opened:
+        identity = opened.found("dora.example/sam").identity
+    assert identity
+    MailboxOperation.objects.update(
+        state="prepared", owner_token="other", attempts=1, device=identity.device, inode=identity.inode
+    )
+    look = mail_root.Batch.found
+
+    def found(work: mail_root.Batch, path: str) -> mail_root.Found:
+        seen = look(work, path)
+        if path == "dora.example/sam" and old.exists():
+            old.rename(new)
+        return seen
+
+    monkeypatch.setattr(mail_root.Batch, "found", found)
+    other = os.open(old, os.O_RDONLY)
+    try:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert "1 waiting" in run(root, verbosity=2)
+        assert state() == "prepared"
+        assert "1 waiting" in run(root, verbosity=2), "it is at the new place, and another one's still"
+    finally:
+        os.close(other)
+    run(root)
+    assert state() == "done"
+    assert len(results()) == 1
+
+
 def test_who_is_told_to_stop_ends_what_is_under_way(real_people: Cast, root: Path) -> None:
     before = crowd(real_people, root, 4)
     patch = (
