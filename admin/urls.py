@@ -2,6 +2,13 @@
 
 from django.urls import path
 
+from admin.api import accounts as api_accounts
+from admin.api import aliases as api_aliases
+from admin.api import domain_aliases as api_domain_aliases
+from admin.api import domains as api_domains
+from admin.api import quotas as api_quotas
+from admin.api import resources as api_resources
+from admin.api import sender_addresses as api_sender_addresses
 from admin.views import (
     accounts,
     aliases,
@@ -54,4 +61,34 @@ urlpatterns = [
     path("admin/aliases/<int:pk>/", aliases.alias_detail, name="alias_detail"),
     path("admin/aliases/<int:pk>/edit/", aliases.alias_update, name="alias_update"),
     path("admin/aliases/<int:pk>/delete/", aliases.alias_delete, name="alias_delete"),
+    path("api/v1/domains/", api_domains.DomainList.as_view(), name="api_domain_list"),
+    path("api/v1/domains/<int:pk>/", api_domains.DomainDetail.as_view(), name="api_domain_detail"),
+    path("api/v1/domainaliases/", api_domain_aliases.DomainAliasList.as_view(), name="api_domain_alias_list"),
+    path(
+        "api/v1/domainaliases/<int:pk>/",
+        api_domain_aliases.DomainAliasDetail.as_view(),
+        name="api_domain_alias_detail",
+    ),
+    path("api/v1/accounts/", api_accounts.AccountList.as_view(), name="api_account_list"),
+    path("api/v1/accounts/exists/", api_accounts.AccountExists.as_view(), name="api_account_exists"),
+    path("api/v1/accounts/<int:pk>/", api_accounts.AccountDetail.as_view(), name="api_account_detail"),
+    path(
+        "api/v1/accounts/<int:pk>/password/",
+        api_accounts.AccountPassword.as_view(),
+        name="api_account_password",
+    ),
+    path("api/v1/aliases/", api_aliases.AliasList.as_view(), name="api_alias_list"),
+    path("api/v1/aliases/<int:pk>/", api_aliases.AliasDetail.as_view(), name="api_alias_detail"),
+    path("api/v1/quotas/", api_quotas.QuotaList.as_view(), name="api_quota_list"),
+    path("api/v1/resources/<int:pk>/", api_resources.ResourceDetail.as_view(), name="api_resource_detail"),
+    path(
+        "api/v1/senderaddresses/",
+        api_sender_addresses.SenderAddressList.as_view(),
+        name="api_sender_address_list",
+    ),
+    path(
+        "api/v1/senderaddresses/<int:pk>/",
+        api_sender_addresses.SenderAddressDetail.as_view(),
+        name="api_sender_address_detail",
+    ),
 ]

@@ -8,9 +8,10 @@ looking up to a job. A process that ends in good order finishes its jobs first.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import Context
+from contextlib import contextmanager
+from contextvars import Context, ContextVar
 from functools import cache
 from threading import Condition
 from typing import Final, ParamSpec
@@ -23,6 +24,17 @@ _THREADS: Final = 2
 _log = logging.getLogger("modoboa.background")
 _changed = Condition()
 _jobs = 0
+_muted: ContextVar[bool] = ContextVar("muted", default=False)
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Leave undone what the block wants to be done later: it is a rehearsal."""
+    token = _muted.set(True)
+    try:
+        yield
+    finally:
+        _muted.reset(token)
 
 
 @cache
@@ -33,6 +45,8 @@ def _pool() -> ThreadPoolExecutor:
 def later(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool:
     """Do *work* soon, in another thread; False (and a line in the log) when too much waits already."""
     global _jobs  # noqa: PLW0603  the number of jobs of this process
+    if _muted.get():
+        return True
     with _changed:
         if _jobs >= ROOM:
             _log.error("Too much work waits: %s was dropped.", work.__name__)

@@ -64,6 +64,7 @@ class Thing(Enum):
     SIGN_IN = "sign-in"
     PASSWORD = "password"  # noqa: S105  the current one, asked for by the pages of one's own account
     RESET = "reset"
+    TOKEN = "token"  # noqa: S105  one that nobody has; counted per network only
 
 
 RULES: Final = {
@@ -71,6 +72,8 @@ RULES: Final = {
     Thing.PASSWORD: Rules(pair=Rule(5, 2, 900), account=Rule(20, 2, 300)),
     # Every request counts: there is no wrong one.
     Thing.RESET: Rules(pair=Rule(3, 60, 3600), account=Rule(6, 60, 1800)),
+    # Nobody guesses a token: this keeps a wrong one from costing us much.
+    Thing.TOKEN: Rules(pair=Rule(20, 1, 60), account=Rule(20, 1, 60)),
 }
 
 
@@ -104,6 +107,48 @@ def begin(thing: Thing, name: str, address: str | None) -> Attempt:
 def count(thing: Thing, name: str, address: str | None) -> None:
     """Count something that is neither right nor wrong; raises :class:`Throttled` instead when it is too much."""
     Attempt(thing, name, address).failed()
+
+
+# Requests that this process counted already, by name: the minute, and how many are left.
+_counted_ahead: dict[str, tuple[datetime, int]] = {}
+_MOST_NAMES: Final = 1_000
+
+
+def count_request(name: str, per_minute: int) -> int:
+    """Count a request of *name*; seconds to wait when it is one too many in this minute, else 0.
+
+    A process counts a few ahead, so that few requests write: never more than the limit, a few less at worst.
+    """
+    now = timezone.now()
+    minute = now.replace(second=0, microsecond=0)
+    # Threads may both take the last one: no harm.
+    known, left = _counted_ahead.get(name, (minute, 0))
+    if known == minute and left > 0:
+        _counted_ahead[name] = minute, left - 1
+        return 0
+    some = max(1, per_minute // 50)
+    wait_s = _count_requests(name, per_minute, some, now)
+    if len(_counted_ahead) > _MOST_NAMES:
+        _counted_ahead.clear()
+    _counted_ahead[name] = minute, 0 if wait_s else some - 1
+    return wait_s
+
+
+def _count_requests(name: str, per_minute: int, some: int, now: datetime) -> int:
+    minute = now.replace(second=0, microsecond=0)
+    row = Throttle.objects.filter(key=_key_of("rate", name, "*"))
+    if row.filter(last_at=minute, failures__lte=per_minute - some).update(failures=F("failures") + some):
+        return 0
+    present = row.first()
+    if present is not None and present.last_at == minute:
+        return 60 - now.second
+    if present is None:
+        first = Throttle(key=_key_of("rate", name, "*"), failures=some, last_at=minute)
+        Throttle.objects.bulk_create([first], ignore_conflicts=True)
+        _drop_forgotten(now)
+    else:
+        row.filter(last_at=present.last_at).update(failures=some, last_at=minute)
+    return 0
 
 
 @dataclass
@@ -210,7 +255,11 @@ def network_of(address: str | None) -> str:
 
 
 def _key(thing: Thing, name: str, network: str) -> str:
-    return salted_hmac("core.throttling", f"{thing.value}\0{name}\0{network}", algorithm="sha256").hexdigest()
+    return _key_of(thing.value, name, network)
+
+
+def _key_of(thing: str, name: str, network: str) -> str:
+    return salted_hmac("core.throttling", f"{thing}\0{name}\0{network}", algorithm="sha256").hexdigest()
 
 
 def _drop_forgotten(now: datetime) -> None:

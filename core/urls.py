@@ -3,6 +3,7 @@
 from django.urls import path
 
 from core import style_guide
+from core.api import documentation, logs, me
 from core.views import own_account, resets, sessions, tokens
 
 app_name = "core"
@@ -25,4 +26,8 @@ urlpatterns = [
     path("user/tokens/new/", tokens.user_token_create, name="user_token_create"),
     path("user/tokens/<int:pk>/revoke/", tokens.user_token_delete, name="user_token_delete"),
     path("style-guide/", style_guide.style_guide, name="style_guide"),
+    path("api/v1/me/", me.Me.as_view(), name="api_me"),
+    path("api/v1/logs/", logs.LogList.as_view(), name="api_log_list"),
+    path("docs/api/", documentation.ApiPage.as_view(), name="api_page"),
+    path("docs/api/openapi.json", documentation.ApiSchema.as_view(), name="api_schema"),
 ]

@@ -39,6 +39,9 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.forms",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",  # the assets of the page
     "reversion",
     "csp",
     "django_htmx",
@@ -163,6 +166,37 @@ MODOBOA_DNS_SERVERS = env.endpoints("MODOBOA_DNS_SERVERS", default_port=53)
 MODOBOA_MAIL_ROOT = env.text("MODOBOA_MAIL_ROOT", "/srv/vmail")
 # Where to look for Dovecot's programs when they are neither in PATH nor in the usual places.
 DOVECOT_LOOKUP_PATH = env.words("MODOBOA_DOVECOT_LOOKUP_PATH")
+
+# --- API ------------------------------------------------------------------------------------------------------
+
+# Of one token, counted over all processes; 0: no limit.
+MODOBOA_API_REQUESTS_PER_MINUTE = env.integer("MODOBOA_API_REQUESTS_PER_MINUTE", default=600)
+MODOBOA_API_MAX_BODY_BYTES = env.integer("MODOBOA_API_MAX_BODY_BYTES", default=1_000_000)
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": (
+        "core.api.authentication.TokenAuthentication",  # first: it says how to, with a 401
+        "core.api.authentication.BrowserAuthentication",
+    ),
+    "DEFAULT_PERMISSION_CLASSES": ("core.api.authentication.WithinScopes",),
+    "DEFAULT_RENDERER_CLASSES": ("core.api.rendering.PlainJSONRenderer",),
+    "DEFAULT_PARSER_CLASSES": (
+        "core.api.parsing.StrictJSONParser",
+        "rest_framework.parsers.FormParser",
+        "rest_framework.parsers.MultiPartParser",
+    ),
+    "DEFAULT_SCHEMA_CLASS": "core.api.schema.EndpointSchema",
+    "EXCEPTION_HANDLER": "core.api.errors.answer_to",
+    "SCHEMA_COERCE_PATH_PK": False,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Modoboa API",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+}
 
 # --- grammar --------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from relaydomains import views
+from relaydomains import api, views
 
 app_name = "relaydomains"
 
@@ -13,4 +13,6 @@ urlpatterns = [
     path("admin/domains/<int:pk>/relay/stop/", views.relay_domain_stop, name="relay_domain_stop"),
     path("admin/domains/relays/services/", views.service_list, name="service_list"),
     path("admin/domains/relays/services/scan/", views.service_scan, name="service_scan"),
+    path("api/v1/relaydomains/", api.RelayDomainList.as_view(), name="api_relay_domain_list"),
+    path("api/v1/relaydomains/<int:pk>/", api.RelayDomainDetail.as_view(), name="api_relay_domain_detail"),
 ]

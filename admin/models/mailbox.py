@@ -78,11 +78,21 @@ class Mailbox(models.Model):
         return f"{self.address}@{self.domain.name}"
 
 
+class SenderAddressQuerySet(models.QuerySet["SenderAddress"]):
+    """Named selections of sender addresses."""
+
+    def visible_to(self, actor: Actor) -> Self:
+        """Those of mailboxes that *actor* sees."""
+        return self if actor.is_super else self.filter(mailbox__in=Mailbox.objects.visible_to(actor))
+
+
 class SenderAddress(models.Model):
     """Extra address, or ``@domain``, that the owner of a mailbox may send from."""
 
     address = ExactCharField(_("sender address"), max_length=254)
     mailbox = models.ForeignKey(Mailbox, on_delete=models.DO_NOTHING, related_name="sender_addresses")
+
+    objects = SenderAddressQuerySet.as_manager()
 
     class Meta:
         db_table = "admin_senderaddress"

@@ -51,9 +51,11 @@ from admin.operations.homes import Move, settle_moves
 from admin.operations.quotas import check_shares, check_usage, new_shares
 from admin.operations.renaming import carry_addresses
 from admin.operations.saving import save_columns
+from core import throttling
 from core.addresses import canonical_login_name, canonical_mailbox_address, split_address
 from core.operation import operation, record
 from core.operations.notices import tell_about_new_password
+from core.operations.own_account import change_own_password
 from core.operations.passwords import Secret, check_secret, hashed_secrets
 from core.operations.profile import check_profile
 from core.operations.seen import check_seen
@@ -170,6 +172,26 @@ def update_accounts(actor: Actor, /, changes: Sequence[AccountChange]) -> list[A
 def update_account(actor: Actor, /, account: Account, **values: Any) -> Account:
     """One account; *values* are the fields of :class:`AccountChange`."""
     return update_accounts(actor, [AccountChange(account=account, **values)])[0]
+
+
+def replace_password(actor: Actor, /, account: Account, *, current_password: str, password: str) -> Account:
+    """A new password for somebody whose present one the actor knows.
+
+    Codes: ``wrong_password`` beside ``current_password``, those of the validators and of changes. Too many wrong ones
+    raise :class:`core.throttling.Throttled`. Runs outside of operations: a refusal must not take back the count.
+    """
+    if account.pk == actor.pk:
+        change_own_password(actor, current_password=current_password, password=password)
+        return account
+    wrong = Refusal.single("current_password", "wrong_password", _("This is not the current password."))
+    if not current_password:
+        raise wrong
+    attempt = throttling.begin(throttling.Thing.PASSWORD, account.username, actor.address)
+    if not account.check_password(current_password):
+        attempt.failed()
+        raise wrong
+    attempt.succeeded()
+    return update_account(actor, account, password=password)
 
 
 @operation("account.update", allow=policies.may_manage_accounts)

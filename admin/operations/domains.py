@@ -34,7 +34,7 @@ from admin.operations.accounts import (
     super_admins_without,
 )
 from admin.operations.aliases import remove_aliases
-from admin.operations.allowances import check_room
+from admin.operations.allowances import check_room, owned_by
 from admin.operations.authorized_mx import Objection, canonical_names, unauthorized
 from admin.operations.domain_limits import LIMIT_COLUMNS, limits_of_new, possessions, settle_limits
 from admin.operations.ground import (
@@ -94,6 +94,17 @@ class DomainAliasSpec:
     name: str
     target: str
     enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainAliasChange:
+    """New values of a domain alias; what is UNSET stays. *target* is the name of a domain."""
+
+    alias: DomainAlias
+    name: str | Unset = UNSET
+    target: str | Unset = UNSET
+    enabled: bool | Unset = UNSET
+    seen: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -618,6 +629,112 @@ def _remove_domain_aliases(aliases: Sequence[DomainAlias]) -> None:
     if ids:
         DomainName.objects.filter(alias__in=ids).delete()
         DomainAlias.objects.filter(pk__in=ids).delete()
+
+
+# --- domain aliases by themselves ------------------------------------------------------------------------------
+
+
+def update_domain_aliases(actor: Actor, /, changes: Sequence[DomainAliasChange]) -> list[DomainAlias]:
+    """Change domain aliases. Codes: as for creation, ``gone``, ``changed_meanwhile``."""
+    asked = [change.name for change in changes if not isinstance(change.name, Unset)]
+    return _update_domain_aliases(actor, changes, unauthorized(actor, _unknown(asked)))
+
+
+@operation("domain_alias.update", allow=policies.may_manage_domains)
+def _update_domain_aliases(
+    actor: Actor, /, changes: Sequence[DomainAliasChange], objections: Mapping[str, Objection]
+) -> list[DomainAlias]:
+    refusals = Refusals()
+    asked = [change.alias for change in changes]
+    targets = {
+        position: grammatical(canonical_domain, change.target, refusals, position, "target")
+        for position, change in enumerate(changes)
+        if not isinstance(change.target, Unset)
+    }
+    domains = lock_domains(actor, names=targets.values(), ids=[alias.target_id for alias in asked])
+    stored = _locked_aliases(actor, asked, refusals)
+    keys = publication.keys_of_names(alias.name for alias in stored.values())
+    changed: dict[int, list[str]] = {}
+    new_names: list[tuple[str, ...]] = [()] * len(changes)
+    for position, change in enumerate(changes):
+        alias, target = stored.get(change.alias.pk), targets.get(position, "")
+        if alias is None:
+            continue
+        if target and target not in domains:
+            refuse_unknown_domain(refusals, position, "target", target)
+        changed[position] = _set_alias(alias, change, domains.get(target), position, refusals)
+        new_names[position] = (alias.name,) if "name" in changed[position] else ()
+    check_seen("domainalias", {p: (c.alias.pk, c.seen) for p, c in enumerate(changes)}, refusals)
+    _check_names(actor, new_names, objections, refusals)
+    _check_recipients_there(
+        [(p, "name", name) for p, names in enumerate(new_names) for name in names], refusals
+    )
+    moved = [(p, stored[asked[p].pk].target) for p, names in changed.items() if "target" in names]
+    check_room(Kind.DOMAIN_ALIASES, moved, refusals, "target")
+    refusals.raise_if_any()
+    altered = [stored[asked[p].pk] for p, names in changed.items() if names]
+    now = timezone.now()
+    for alias in altered:
+        alias.last_modification = now
+    columns = sorted({name for names in changed.values() for name in names})
+    save_columns(altered, [*columns, "last_modification"])
+    for position, names in changed.items():
+        if "name" in names:
+            alias = stored[asked[position].pk]
+            DomainName.objects.filter(alias=alias).update(name=alias.name)
+    keys |= publication.keys_of_names(alias.name for alias in altered)
+    keys |= _drop_foreign_senders({alias.name: alias.target_id for alias in altered})
+    publication.publish(keys)
+    for position, names in changed.items():
+        if names:
+            record(stored[asked[position].pk], changed=names)
+    return [stored[alias.pk] for alias in asked]
+
+
+def _set_alias(
+    alias: DomainAlias, change: DomainAliasChange, target: Domain | None, position: int, refusals: Refusals
+) -> list[str]:
+    """Give *alias* its new values; the names of those that are new."""
+    new: dict[str, Any] = {}
+    if not isinstance(change.name, Unset):
+        new["name"] = grammatical(canonical_domain, change.name, refusals, position, "name") or alias.name
+    if target is not None:
+        new["target"] = target
+    if not isinstance(change.enabled, Unset):
+        new["enabled"] = change.enabled
+    changed = [name for name, value in new.items() if value != getattr(alias, name)]
+    for name in changed:
+        setattr(alias, name, new[name])
+    return changed
+
+
+@operation("domain_alias.delete", allow=policies.may_manage_domains)
+def delete_domain_aliases(actor: Actor, /, aliases: Sequence[DomainAlias]) -> None:
+    """Give names up. Code: ``gone``."""
+    refusals = Refusals()
+    lock_domains(actor, ids=[alias.target_id for alias in aliases])
+    stored = _locked_aliases(actor, aliases, refusals)
+    refusals.raise_if_any()
+    lost = list(stored.values())
+    for alias in lost:
+        record(alias, versions=())
+    keys = publication.keys_of_names(alias.name for alias in lost)
+    _remove_domain_aliases(lost)
+    give_back(owned_by(Kind.DOMAIN_ALIASES, [alias.owner_id for alias in lost]))
+    publication.publish(keys)
+
+
+def _locked_aliases(
+    actor: Actor, aliases: Sequence[DomainAlias], refusals: Refusals
+) -> dict[int, DomainAlias]:
+    """Those that the actor still sees, by id."""
+    refuse_repetitions([(alias.pk, display_domain(alias.name)) for alias in aliases], refusals)
+    rows = DomainAlias.objects.visible_to(actor).select_for_update().order_by("pk")
+    stored = rows.in_bulk([alias.pk for alias in aliases])
+    for position, alias in enumerate(aliases):
+        if alias.pk not in stored:
+            refusals.add(position, "", "gone", _("This domain alias does not exist any more."))
+    return stored
 
 
 # --- delete ----------------------------------------------------------------------------------------------------

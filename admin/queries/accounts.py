@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -141,3 +142,19 @@ def _forward(aliases: QuerySet[Alias], address: str) -> Forward | None:
     recipients = list(alias.recipients.order_by("address").values_list("address", flat=True))
     others = [recipient for recipient in recipients if recipient != address]
     return Forward(alias.pk, others, keeps_copy=len(others) < len(recipients))
+
+
+def administered_names(actor: Actor, accounts: Collection[int]) -> dict[int, list[str]]:
+    """Names of the domains that the accounts (ids) administer, as far as *actor* sees them, in one statement."""
+    if not accounts:
+        return {}
+    found: dict[int, list[str]] = {}
+    rows = Domain.objects.visible_to(actor).filter(administrators__in=accounts).order_by("name")
+    for account, name in rows.values_list("administrators__pk", "name"):
+        found.setdefault(account, []).append(name)
+    return found
+
+
+def email_exists(address: str) -> bool:
+    """Whether a mailbox has this address, whoever looks after it."""
+    return Account.objects.filter(email=address).exists()

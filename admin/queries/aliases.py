@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,3 +71,12 @@ def _recipient(row: AliasRecipient, accounts: set[int], aliases: set[int]) -> Re
     elif row.target_alias_id in aliases:
         url = reverse("admin:alias_detail", args=[row.target_alias_id])
     return Recipient(row.address, url, is_local=row.mailbox is not None or row.target_alias_id is not None)
+
+
+def recipients_by_alias(aliases: Collection[int]) -> dict[int, list[str]]:
+    """Addresses by the id of their alias, in one statement."""
+    found: dict[int, list[str]] = {}
+    rows = AliasRecipient.objects.filter(alias__id__in=aliases).order_by("address")
+    for alias_id, address in rows.values_list("alias_id", "address"):
+        found.setdefault(alias_id, []).append(address)
+    return found

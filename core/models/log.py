@@ -1,10 +1,17 @@
 """The event log: what was done, by whom, from where."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from core.actor import Credential
+
+if TYPE_CHECKING:
+    from core.actor import Actor
 
 
 class Level(models.TextChoices):
@@ -13,6 +20,14 @@ class Level(models.TextChoices):
     INFO = "INFO", _("Information")
     WARNING = "WARNING", _("Warning")
     CRITICAL = "CRITICAL", _("Critical")
+
+
+class LogQuerySet(models.QuerySet["Log"]):
+    """Named selections of events."""
+
+    def visible_to(self, actor: Actor) -> Self:
+        """The log as a whole is for super administrators."""
+        return self if actor.is_super else self.none()
 
 
 class Log(models.Model):
@@ -33,6 +48,8 @@ class Log(models.Model):
     object_id = models.BigIntegerField(null=True, blank=True)
     object_name = models.CharField(_("object"), max_length=254, blank=True, default="", db_default="")
     changed = models.JSONField(_("changed fields"), default=list, blank=True)
+
+    objects = LogQuerySet.as_manager()
 
     class Meta:
         db_table = "core_log"

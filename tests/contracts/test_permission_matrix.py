@@ -21,9 +21,13 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from admin.models import Account, Alias, Domain, MailboxOperation
 from admin.operations import (
     Appointment,
+    DomainAliasSpec,
+    SenderAddressSpec,
     add_administrators,
+    add_sender_addresses,
     create_account,
     create_alias,
+    create_domain_aliases,
     update_account,
 )
 from admin.operations.accounts import MailboxSpec
@@ -36,6 +40,7 @@ from core.views.resets import IN_COOKIE
 from parameters.models import Parameter
 from relaydomains.operations import RelayDomainSpec, create_relay_domains
 from tests.cast import PASSWORD, Cast
+from tests.contracts.api_matrix import API_MATRIX, body_of, noun_of
 from tests.contracts.conftest import Fingerprint
 
 PEOPLE = ("anonymous", "root", "rita", "dora", "sam", "mallory", "disabled")
@@ -307,6 +312,7 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
         "GET": "                           in   405  405  403  403  403  in",
         "POST": "                          in   302  302  403  403  403  in",
     },
+    **API_MATRIX,
 }
 TOKEN = re.compile(r"\b[A-Za-z0-9]{64}\b")  # against forgery: another one in every answer
 
@@ -358,6 +364,18 @@ class Stage:
             "user": {"sams": _token(cast.sam)},
             "order": {"waiting": _order(cast)},
         }
+        [further] = create_domain_aliases(
+            cast.root, [DomainAliasSpec(name="dora.test", target="dora.example")]
+        )
+        [sender] = add_sender_addresses(
+            cast.root, [SenderAddressSpec(address="info@dora.example", mailbox="sam@dora.example")]
+        )
+        self.objects |= {
+            "domain_alias": {"doras": further},
+            "relay_domain": self.objects["relay"],
+            "resource": {"ritas": cast.rita.user},
+            "sender_address": {"doras": sender},
+        }
         self.administrators = {"doras": peer.pk, "ritas": helper.pk}
         self.link = _link(cast.dora)
         self.cast = cast
@@ -365,6 +383,8 @@ class Stage:
     def url(self, route: str, target: str) -> str:
         if route == "core:password_reset_confirm":
             return reverse(route, args=[self.link[0], IN_COOKIE])
+        if ":api_" in route:
+            return self._api_url(route, target)
         noun = route.partition(":")[2].partition("_")[0]
         if noun == "address":
             return reverse(route, query={"address": f"info@{DOMAINS[target]}"} if target else None)
@@ -374,6 +394,17 @@ class Stage:
             return reverse(route, args=[self.objects[noun][target].pk, self.administrators[target]])
         needs_pk = target and not route.endswith(("_create", "_bulk"))
         return reverse(route, args=[self.objects[noun][target].pk] if needs_pk else [])
+
+    def _api_url(self, route: str, target: str) -> str:
+        if route.endswith("_exists"):
+            return reverse(route, query={"email": "sam@dora.example"})
+        if route.endswith(("_detail", "_password")):
+            return reverse(route, args=[self.objects[noun_of(route)][target].pk])
+        return reverse(route)
+
+    def body(self, route: str, method: str, target: str) -> Any:
+        """What the API accepts."""
+        return body_of(route, method, DOMAINS.get(target, ""), self.objects, target)
 
     def values(self, route: str, target: str) -> dict[str, Any]:
         """What the form behind *route* accepts."""
@@ -501,16 +532,28 @@ def test_everybody_gets_what_the_matrix_says_and_a_denial_changes_nothing(
             browsers[person].cookies = cookies  # the session of a new password was taken back, too
     assert found == expected
     accepted = {
-        (question, person): question.startswith("POST") and status in {"201", "302"}
+        (question, person): status in _WROTE[question.partition(" ")[0]]
         for (question, person), status in expected.items()
     }
     assert wrote == accepted
+
+
+_WROTE = {
+    "GET": set[str](),
+    "POST": {"201", "302"},
+    "PUT": {"200"},
+    "PATCH": {"200"},
+    "DELETE": {"204"},
+}
 
 
 def _ask(browser: Client, method: str, stage: Stage, route: str, target: str) -> str:
     url = stage.url(route, target)
     if target == "link":
         browser.cookies["reset"] = stage.link[1]
+    if ":api_" in route and method != "GET":
+        ask = getattr(browser, method.lower())
+        return _word(ask(url, stage.body(route, method, target), content_type="application/json"))
     if method == "POST":
         return _word(browser.post(url, stage.values(route, target)))
     answer, head = browser.get(url), browser.head(url)
