@@ -30,6 +30,8 @@ class Actor:
     user: User
     credential: Credential
     address: str | None = None
+    # Ids of the domains of a token that works only there. Who acts with it is at most an administrator of these.
+    domains: frozenset[int] | None = None
 
     @property
     def pk(self) -> int:
@@ -38,8 +40,9 @@ class Actor:
 
     @property
     def role(self) -> Role:
-        """Role of the account."""
-        return Role(self.user.role)
+        """Role in which he acts: that of the account, or less."""
+        role = Role(self.user.role)
+        return role if self.domains is None or role is Role.SIMPLE_USER else Role.DOMAIN_ADMIN
 
     @property
     def is_super(self) -> bool:

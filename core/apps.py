@@ -12,7 +12,7 @@ class CoreConfig(AppConfig):
         """Register the system checks and the pages of one's own account."""
         from django.utils.translation import gettext_lazy as _  # noqa: PLC0415  the apps must be loaded
 
-        from core import checks, connections, navigation  # noqa: F401, PLC0415  importing the checks registers them
+        from core import checks, connections, navigation, policies  # noqa: F401, PLC0415  importing the checks registers them
 
         connections.prepare_every_connection()
 
@@ -22,3 +22,8 @@ class CoreConfig(AppConfig):
             (60, _("API tokens"), "core:user_token_list", "fingerprint"),
         ):
             navigation.add_own_page(navigation.OwnPage(place, label, url_name, icon))
+        navigation.add(
+            navigation.Entry(
+                navigation.SETTINGS, _("API"), "core:settings_api", "key", policies.may_open_api_settings
+            )
+        )

@@ -6,11 +6,20 @@ from datetime import UTC, datetime, time
 from typing import Any, ClassVar, Final
 
 from django import forms
+from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from core.editing import EditForm
-from core.form_rendering import VERBATIM, FieldGroup, PanelForm, PasswordBox, ValueListField, ValueListWidget
+from core.form_rendering import (
+    VERBATIM,
+    FieldGroup,
+    PanelForm,
+    PasswordBox,
+    Switch,
+    ValueListField,
+    ValueListWidget,
+)
 from core.models import Scope, User
 
 _DAYS_END: Final = time(23, 59, 59)
@@ -143,7 +152,10 @@ class ResetRequestForm(forms.Form):
 class TokenForm(PanelForm):
     """A new API token."""
 
-    more: ClassVar[tuple[FieldGroup, ...]] = (FieldGroup(_("Networks"), "diagram-3", ("networks",)),)
+    more: ClassVar[tuple[FieldGroup, ...]] = (
+        FieldGroup(_("Domains"), "globe2", ("domains",)),
+        FieldGroup(_("Networks"), "diagram-3", ("networks",)),
+    )
 
     name = forms.CharField(
         label=_("Name"),
@@ -157,6 +169,15 @@ class TokenForm(PanelForm):
         widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
         help_text=_("Blank: it works until you revoke it."),
     )
+    domains = ValueListField(
+        label=_("Works only in"),
+        required=False,
+        widget=ValueListWidget(item=_("Domain"), add=_("Add a domain")),
+        help_text=_(
+            "Names of your domains. None: everywhere. A token for some domains manages their accounts and aliases, and "
+            "reads the rest."
+        ),
+    )
     networks = ValueListField(
         label=_("Works only from"),
         required=False,
@@ -164,6 +185,11 @@ class TokenForm(PanelForm):
         help_text=_("Addresses, or networks such as 192.0.2.0/24. None: from everywhere."),
     )
     current_password = CurrentPasswordField(label=_("Current password"))
+
+    def __init__(self, *args: Any, for_domains: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not for_domains:
+            del self.fields["domains"]
 
     def clean_expires_on(self) -> datetime | None:
         """The end of the last day, as an instant that exists in UTC too: the calendar ends on both sides."""
@@ -178,3 +204,20 @@ class TokenForm(PanelForm):
         """What the operation takes."""
         given = dict(self.cleaned_data)
         return given | {"expires_at": given.pop("expires_on")}
+
+
+class ApiAccessForm(PanelForm):
+    """Whether a super administrator uses the API; turning it on asks for the password."""
+
+    enable_api_access = forms.BooleanField(
+        label=_("Enable API access"),
+        required=False,
+        widget=Switch,
+        help_text=_("On: you get a token that may do whatever you may. Off: all your tokens are revoked."),
+    )
+    current_password = CurrentPasswordField(label=_("Current password"))
+
+    def __init__(self, data: QueryDict | None, *, is_on: bool) -> None:
+        super().__init__(data, initial={"enable_api_access": is_on})
+        if is_on:
+            del self.fields["current_password"]

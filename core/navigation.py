@@ -119,3 +119,4 @@ def _match(entry: Entry, url: str, path: str) -> int:
 
 
 SYSTEM = _("System")
+SETTINGS = _("Settings")

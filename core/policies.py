@@ -13,6 +13,11 @@ def may_manage_own_tokens(actor: Actor, /, *_values: object) -> bool:
     return actor.credential in {Credential.SESSION, Credential.COMMAND}
 
 
+def may_open_api_settings(actor: Actor, /) -> bool:
+    """The page that says whether one uses the API; whoever else has tokens makes them one by one."""
+    return actor.is_super and may_manage_own_tokens(actor)
+
+
 def may_reset_own_password(actor: Actor, /, *_values: object) -> bool:
     """Whoever holds a reset link; the operation looks at the link."""
     return actor.credential is Credential.RESET_LINK

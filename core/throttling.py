@@ -112,6 +112,8 @@ def count(thing: Thing, name: str, address: str | None) -> None:
 # Requests that this process counted already, by name: the minute, and how many are left.
 _counted_ahead: dict[str, tuple[datetime, int]] = {}
 _MOST_NAMES: Final = 1_000
+# As often as that others may begin a minute while one does; then the request is not counted.
+_MOST_RACES: Final = 5
 
 
 def count_request(name: str, per_minute: int) -> int:
@@ -136,18 +138,21 @@ def count_request(name: str, per_minute: int) -> int:
 
 def _count_requests(name: str, per_minute: int, some: int, now: datetime) -> int:
     minute = now.replace(second=0, microsecond=0)
-    row = Throttle.objects.filter(key=_key_of("rate", name, "*"))
-    if row.filter(last_at=minute, failures__lte=per_minute - some).update(failures=F("failures") + some):
-        return 0
-    present = row.first()
-    if present is not None and present.last_at == minute:
-        return 60 - now.second
-    if present is None:
-        first = Throttle(key=_key_of("rate", name, "*"), failures=some, last_at=minute)
-        Throttle.objects.bulk_create([first], ignore_conflicts=True)
-        _drop_forgotten(now)
-    else:
-        row.filter(last_at=present.last_at).update(failures=some, last_at=minute)
+    key = _key_of("rate", name, "*")
+    row = Throttle.objects.filter(key=key)
+    for _attempt in range(_MOST_RACES):
+        if row.filter(last_at=minute, failures__lte=per_minute - some).update(failures=F("failures") + some):
+            return 0
+        present = row.first()
+        if present is None:
+            Throttle.objects.bulk_create(
+                [Throttle(key=key, failures=0, last_at=minute)], ignore_conflicts=True
+            )
+            _drop_forgotten(now)
+        elif present.last_at != minute:
+            row.filter(last_at=present.last_at).update(failures=0, last_at=minute)
+        elif present.failures > per_minute - some:
+            return 60 - now.second
     return 0
 
 

@@ -42,8 +42,9 @@ def use_token(clear: str, address: str | None) -> TokenUse | None:
         network = throttling.network_of(address)
         throttling.count(throttling.Thing.TOKEN, network, address)
         return None
-    _note_use(token)
-    return TokenUse(Actor(token.owner, Credential.TOKEN, address), token)
+    _note_use(token, address)
+    domains = None if token.domains is None else frozenset(token.domains)
+    return TokenUse(Actor(token.owner, Credential.TOKEN, address, domains), token)
 
 
 def _found(clear: str, address: str | None) -> ApiToken | None:
@@ -64,8 +65,8 @@ def _is_within(address: str | None, networks: list[str]) -> bool:
     return any(client in ipaddress.ip_network(network) for network in networks)
 
 
-def _note_use(token: ApiToken) -> None:
+def _note_use(token: ApiToken, address: str | None) -> None:
     now = timezone.now()
     if token.last_used_at is None or token.last_used_at <= now - _NOTED_EVERY:
         unnoted = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - _NOTED_EVERY)
-        ApiToken.objects.filter(unnoted, pk=token.pk).update(last_used_at=now)
+        ApiToken.objects.filter(unnoted, pk=token.pk).update(last_used_at=now, last_used_from=address)

@@ -23,25 +23,27 @@ class AccountQuerySet(UserQuerySet["Account"]):
     def visible_to(self, actor: Actor) -> Self:
         """Oneself, accounts with a mailbox in a visible domain, own ones without a mailbox; nobody of higher rank.
 
-        Where a mailbox is decides, not who made it: a right to a domain ends with the domain.
+        Where a mailbox is decides, not who made it: a right to a domain ends with the domain. A token for some domains
+        sees nobody elsewhere.
         """
         if actor.is_super:
             return self
         if not actor.administers:
-            return self.filter(pk=actor.pk)
-        tenants = Mailbox.objects.filter(domain__in=Domain.objects.visible_to(actor)).values("user_id")
-        return self.filter(
-            # A subquery: PostgreSQL locks no rows behind an outer join.
-            Q(pk=actor.pk)
-            | Q(~Exists(Mailbox.objects.filter(user=OuterRef("pk"))), owner_id=actor.pk)
-            | Q(pk__in=tenants),
-            role__in=actor.role.up_to_here(),
+            return self.filter(pk=actor.pk) if actor.domains is None else self.none()
+        visible = Q(
+            pk__in=Mailbox.objects.filter(domain__in=Domain.objects.visible_to(actor)).values("user_id")
         )
+        if actor.domains is None:
+            # A subquery: PostgreSQL locks no rows behind an outer join.
+            without_mailbox = ~Exists(Mailbox.objects.filter(user=OuterRef("pk")))
+            visible |= Q(pk=actor.pk) | Q(without_mailbox, owner_id=actor.pk)
+        return self.filter(visible, role__in=actor.role.up_to_here())
 
     def beyond_reach_of(self, actor: Actor) -> Self:
         """Accounts on which *actor* never acts: of higher rank, or looking after a domain that he does not see.
 
-        Who could edit the account, divert its mail or write in its name would stand where it stands.
+        Who could edit the account, divert its mail or write in its name would stand where it stands. A token for some
+        domains never acts on its owner, who may be at home in one of them, and more than that.
         """
         if actor.is_super:
             return self.none()
@@ -51,9 +53,9 @@ class AccountQuerySet(UserQuerySet["Account"]):
             Exists(unseen.filter(owner=OuterRef("pk")))
             | Exists(administered.filter(domain__in=unseen.values("pk")))
         )
-        return self.exclude(role__in=actor.role.up_to_here()) | self.filter(looks_after_others).exclude(
-            pk=actor.pk
-        )
+        others = self.filter(looks_after_others).exclude(pk=actor.pk)
+        beyond = self.exclude(role__in=actor.role.up_to_here()) | others
+        return beyond if actor.domains is None else beyond | self.filter(pk=actor.pk)
 
     def within_reach_of(self, actor: Actor) -> Self:
         """Visible accounts that *actor* may edit."""

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import shapes
 from core.fields import ExactCharField
+from core.roles import Role
 from limits.kinds import MAX_LIMIT, OF_DOMAINS
 
 if TYPE_CHECKING:
@@ -33,13 +34,16 @@ class DomainQuerySet(models.QuerySet["Domain"]):
     """Named selections of domains."""
 
     def visible_to(self, actor: Actor) -> Self:
-        """Domains that *actor* owns or administers; all of them for a super admin."""
+        """Domains that *actor* owns or administers, those of his token alone; all of them for a super admin."""
         if actor.is_super:
             return self
         if not actor.administers:
             return self.none()
+        domains = self if actor.domains is None else self.filter(pk__in=actor.domains)
+        if actor.user.role == Role.SUPER_ADMIN:
+            return domains
         administered = Domain.administrators.through.objects.filter(user_id=actor.pk).values("domain_id")
-        return self.filter(Q(owner_id=actor.pk) | Q(pk__in=administered))
+        return domains.filter(Q(owner_id=actor.pk) | Q(pk__in=administered))
 
     def enabled(self) -> Self:
         """Domains that work."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial, reduce
@@ -25,8 +25,9 @@ from admin.queries import identities
 from admin.queries.events import Event, recent_events_of
 from admin.queries.listing import Listing, chip, chosen_order, page_at, rows_on
 from admin.queries.resources import Resource, resources_in
-from admin.queries.searching import containing, search_text
+from admin.queries.searching import a_labels, containing, search_text
 from admin.queries.usage import counted, given_in_domain, used_in_domain
+from core.presentation import unicode_domain
 from core.roles import Role
 
 if TYPE_CHECKING:
@@ -302,3 +303,20 @@ def _removable(actor: Actor, domain: Domain) -> QuerySet[Account]:
     if not policies.may_manage_domains(actor):
         return Account.objects.none()
     return Account.objects.within_reach_of(actor).filter(administered_domains=domain)
+
+
+# --- for other apps ---------------------------------------------------------------------------------------------
+
+
+def ids_by_name(actor: Actor, names: Collection[str]) -> dict[str, int]:
+    """Ids of domains that *actor* sees, by the names as they were typed, in any script."""
+    typed = {name: a_labels(name.strip()) for name in names}
+    rows = Domain.objects.visible_to(actor).filter(name__in=set(typed.values()))
+    found = dict(rows.values_list("name", "pk"))
+    return {name: found[label] for name, label in typed.items() if label in found}
+
+
+def names_by_id(ids: Collection[int]) -> dict[int, str]:
+    """Names as people read them; what was deleted is missing."""
+    rows = Domain.objects.filter(pk__in=ids).values_list("pk", "name")
+    return {pk: unicode_domain(name) for pk, name in rows}

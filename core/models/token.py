@@ -45,8 +45,11 @@ class ApiToken(models.Model):
     scopes = models.JSONField(_("scopes"), default=list)
     # Networks in CIDR notation that the token works from; empty means everywhere.
     networks = models.JSONField(_("networks"), default=list)
+    # Ids of the domains in which alone it works, or nothing; one that was deleted leaves its id, which no other gets.
+    domains = models.JSONField(_("domains"), null=True, blank=True, default=None)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     last_used_at = models.DateTimeField(_("last use"), null=True, blank=True)
+    last_used_from = models.GenericIPAddressField(_("address of the last use"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now)
 
     event_kind = "token"

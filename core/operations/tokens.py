@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
-from core import policies
+from core import policies, token_domains
 from core.actor import Credential
 from core.models import ApiToken, Scope, User
 from core.operation import operation, record
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MAX_TOKENS: Final = 50
 MAX_NETWORKS: Final = 50
+MAX_DOMAINS: Final = 500
 _MAX_NAME: Final = 100
 # So that people, and programs that look for leaked secrets, know what it is.
 PREFIX: Final = "modoboa_"
@@ -52,12 +53,14 @@ def create_token(
     scopes: Sequence[str],
     expires_at: datetime | None = None,
     networks: Sequence[str] = (),
+    domains: Sequence[str] = (),
     current_password: str = "",
 ) -> NewToken:
     """A new token of one's own. In a browser the current password is asked for: a token outlives the session.
 
-    Codes: ``wrong_password``, ``required``, ``too_long``, ``hidden_character``, ``no_scope``, ``unknown_scope``,
-    ``expiry_past``, ``invalid_network``, ``too_many``.
+    *domains*: names of those in which alone it works. Codes: ``wrong_password``, ``required``, ``too_long``,
+    ``hidden_character``, ``no_scope``, ``unknown_scope``, ``expiry_past``, ``invalid_network``, ``unknown_domain``,
+    ``too_many``.
     """
     if actor.credential is Credential.SESSION:
         confirm_password(actor, current_password)
@@ -70,11 +73,13 @@ def create_token(
         scopes=sorted(set(scopes)),
         expires_at=expires_at,
     )
-    return NewToken(_create_token(actor, token, networks), clear)
+    return NewToken(_create_token(actor, token, networks, domains), clear)
 
 
 @operation("token.create", allow=policies.may_manage_own_tokens)
-def _create_token(actor: Actor, /, token: ApiToken, networks: Sequence[str]) -> ApiToken:
+def _create_token(
+    actor: Actor, /, token: ApiToken, networks: Sequence[str], domains: Sequence[str]
+) -> ApiToken:
     User.objects.select_for_update().get(pk=actor.pk)  # so that the count below holds
     refusals = Refusals()
     _check_name(token.name, refusals)
@@ -85,6 +90,7 @@ def _create_token(actor: Actor, /, token: ApiToken, networks: Sequence[str]) -> 
     if token.is_expired():
         refusals.add(0, "expires_at", "expiry_past", _("This instant is in the past. Choose a later one."))
     token.networks = _canonical_networks(networks, refusals)
+    token.domains = _ids_of_domains(actor, domains, refusals) if domains else None
     if ApiToken.objects.filter(owner=actor.pk).count() >= MAX_TOKENS:
         message = _("You have %(limit)d tokens. Revoke one that is not needed any more.")
         refusals.add(0, WHOLE_OBJECT, "too_many", message % {"limit": MAX_TOKENS})
@@ -106,9 +112,7 @@ def _check_name(name: str, refusals: Refusals) -> None:
 
 
 def _canonical_networks(texts: Sequence[str], refusals: Refusals) -> list[str]:
-    if len(texts) > MAX_NETWORKS:
-        message = _("At most %(limit)d lines fit here.") % {"limit": MAX_NETWORKS}
-        refusals.add(0, "networks", "too_many", message)
+    if _are_too_many(texts, MAX_NETWORKS, "networks", refusals):
         return []
     networks = []
     for text in texts:
@@ -117,6 +121,24 @@ def _canonical_networks(texts: Sequence[str], refusals: Refusals) -> list[str]:
         except ValueError:
             _refuse_network(text[:60], refusals)
     return list(dict.fromkeys(networks))
+
+
+def _ids_of_domains(actor: Actor, names: Sequence[str], refusals: Refusals) -> list[int]:
+    if _are_too_many(names, MAX_DOMAINS, "domains", refusals):
+        return []
+    ids = token_domains.ids_of(actor, names)
+    for name in names:
+        if name not in ids:
+            message = _("You have no domain “%(name)s”.") % {"name": name[:60]}
+            refusals.add(0, "domains", "unknown_domain", message)
+    return sorted(set(ids.values()))
+
+
+def _are_too_many(lines: Sequence[str], limit: int, field: str, refusals: Refusals) -> bool:
+    if len(lines) <= limit:
+        return False
+    refusals.add(0, field, "too_many", _("At most %(limit)d lines fit here.") % {"limit": limit})
+    return True
 
 
 def _refuse_network(text: str, refusals: Refusals) -> None:
@@ -132,6 +154,16 @@ def revoke_token(actor: Actor, /, token: ApiToken) -> None:
         raise Refusal.single(WHOLE_OBJECT, "gone", _("This token does not exist any more."))
     record(stored, versions=())
     ApiToken.objects.filter(pk=stored.pk).delete()
+
+
+@operation("token.delete", allow=policies.may_manage_own_tokens)
+def revoke_tokens(actor: Actor, /) -> int:
+    """End all tokens of one's own; how many there were."""
+    tokens = list(ApiToken.objects.visible_to(actor).select_for_update())
+    for token in tokens:
+        record(token, versions=())
+    ApiToken.objects.filter(pk__in=[token.pk for token in tokens]).delete()
+    return len(tokens)
 
 
 def remove_tokens_of(owners: Iterable[int]) -> None:

@@ -61,7 +61,7 @@ class Demand:
 
 def spend(actor: Actor, demands: Iterable[Demand], refusals: Refusals) -> None:
     """Take what is to be created out of the allowance of *actor*. Code: ``limit_reached``."""
-    if not actor.is_super:
+    if actor.user.role != Role.SUPER_ADMIN:
         spend_of(actor.pk, demands, refusals, by=actor)
 
 

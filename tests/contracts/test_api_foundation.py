@@ -70,8 +70,10 @@ def test_a_token_has_so_many_requests_per_minute(cast: Cast, settings: Any) -> N
 def test_the_use_of_a_token_is_noted_once_a_minute(cast: Cast) -> None:
     program = Program(cast.root)
     program.get("/me/")
-    first = ApiToken.objects.get(pk=program.new.token.pk).last_used_at
+    token = ApiToken.objects.get(pk=program.new.token.pk)
+    first = token.last_used_at
     assert first is not None
+    assert token.last_used_from == "127.0.0.1"
     program.get("/me/")
     assert ApiToken.objects.get(pk=program.new.token.pk).last_used_at == first
 
@@ -128,8 +130,12 @@ def test_me_tells_who_asks(cast: Cast) -> None:
         "email": "sam@dora.example",
         "token": "program",
         "scopes": ["domains:read"],
+        "domains": None,
         "expires_at": None,
     }
+    limited = Program(cast.root, ("domains:read",), domains=["dora.example"])
+    assert limited.get("/me/").value["domains"] == ["dora.example"]
+    assert [each["name"] for each in limited.get("/domains/").value] == ["dora.example"]
 
 
 # --- bodies ----------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from django.utils.html import escape
 from admin.models import Alias
 from admin.operations import create_alias
 from core.actor import Actor
-from core.models import ApiToken, User
+from core.models import ApiToken, Scope, User
+from core.operations.tokens import create_token
 from modoboa.parameters import forms as plugin_forms
 from parameters import tools
 from tests.cast import PASSWORD, Cast
@@ -176,10 +177,49 @@ def test_a_token_is_shown_once(cast: Cast, sam: Client) -> None:
     page = sam.get("/user/tokens/").content.decode()
     assert "report" in page
     assert clear not in page
-    assert "The API is not served yet" in page
     token = ApiToken.objects.get(owner=cast.sam.pk)
     assert token.expires_at is not None
     assert token.expires_at.isoformat() == "2099-12-31T23:59:59+00:00"
+
+
+def test_a_token_for_some_domains_says_which(cast: Cast, browser_of: BrowserOf, sam: Client) -> None:
+    dora = browser_of(cast.dora)
+    values = {"name": "report", "scopes": ["domains:read"], "current_password": PASSWORD}
+    assert dora.post("/user/tokens/new/", values | {"domains": ["", "dora.example"]}).status_code == 201
+    assert "only in dora.example" in dora.get("/user/tokens/").content.decode()
+    wrong = dora.post("/user/tokens/new/", values | {"domains": ["mallory.example"]})
+    assert codes(wrong) == {"domains": ["unknown_domain"]}
+    assert "domains" not in sam.get("/user/tokens/new/").context["form"].fields
+
+
+def test_all_tokens_are_revoked_after_a_question(cast: Cast, sam: Client) -> None:
+    for actor in (cast.sam, cast.sam, cast.dora):
+        create_token(actor, name="x", scopes=["domains:read"], current_password=PASSWORD)
+    assert "2 tokens" in sam.get("/user/tokens/revoke/").content.decode()
+    assert ApiToken.objects.count() == 3
+    page = sam.post("/user/tokens/revoke/", follow=True).content.decode()
+    assert "2 tokens were revoked." in page
+    assert ApiToken.objects.get().owner_id == cast.dora.pk
+
+
+def test_settings_api_gives_a_token_and_takes_it_back(cast: Cast, browser_of: BrowserOf) -> None:
+    root, url, on = browser_of(cast.root), "/settings/api/", {"enable_api_access": "on"}
+    page = root.get("/").content.decode() + root.get("/admin/domains/").content.decode()
+    assert url in page
+    assert codes(root.post(url, on)) == {"current_password": ["wrong_password"]}
+    assert not ApiToken.objects.exists()
+    answer = root.post(url, on | {"current_password": PASSWORD})
+    assert answer.status_code == 201
+    clear = answer.context["clear"]
+    assert clear in answer.content.decode()
+    everything = Client(headers={"Authorization": f"Token {clear}"})
+    assert everything.get("/api/v1/domains/").status_code == 200
+    assert ApiToken.objects.get().scopes == sorted(Scope.values)
+    assert "checked" in str(root.get(url).context["form"]["enable_api_access"])
+    assert clear not in root.get(url).content.decode()
+    assert "Nothing was changed." in root.post(url, on, follow=True).content.decode()
+    assert "1 token was revoked." in root.post(url, {}, follow=True).content.decode()
+    assert everything.get("/api/v1/domains/").status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,15 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
         "GET sams": "                      in   404  404  404  200  404  in",
         "POST sams": "                     in   404  404  404  302  404  in",
     },
+    "core:user_token_delete_all": {
+        "GET": "                           in   200  200  200  200  200  in",
+        "POST": "                          in   302  302  302  302  302  in",
+    },
+    "core:settings_api": {
+        "GET": "                           in   200  403  403  403  403  in",
+        # It turns the access off: everybody has a token here.
+        "POST": "                          in   302  403  403  403  403  in",
+    },
     "parameters:user_preferences": {
         "GET": "                           in   200  200  200  200  200  in",
         "POST": "                          in   302  302  302  302  302  in",
@@ -361,7 +370,7 @@ class Stage:
             },
             "alias": {"doras": doras, "mallorys": mallorys},
             "relay": _relayed(cast),
-            "user": {"sams": _token(cast.sam)},
+            "user": {"sams": {name: _token(actor) for name, actor in cast.everybody.items()}["sam"]},
             "order": {"waiting": _order(cast)},
         }
         [further] = create_domain_aliases(

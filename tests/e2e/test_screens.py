@@ -75,6 +75,8 @@ def screens(people: Cast) -> dict[str, str]:
         "user_preferences": "/user/preferences/",
         "user_token_list": "/user/tokens/",
         "user_token_create": "/user/tokens/new/",
+        "user_token_delete_all": "/user/tokens/revoke/",
+        "settings_api": "/settings/api/",
         "style_guide": "/style-guide/",
         "not_found": "/nowhere/",
     }

@@ -84,6 +84,7 @@ def serving(request: pytest.FixtureRequest) -> MailStack:
 @pytest.fixture(scope="module")
 def runner(database: Database, serving: MailStack, panel: Panel) -> Iterator[Runner]:
     """The panel handles directories, in this test alone."""
+    MailboxOperation.objects.all().delete()  # orders of other modules, which they never meant to be carried out
     initialize(str(serving.mail_root))
     panel.set_parameter("mailboxes_owner", mailbox_owner().pw_name, app="admin")
     panel.set_parameter("handle_mailboxes", value=True, app="admin")

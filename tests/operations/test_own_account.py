@@ -22,7 +22,7 @@ from core.actor import Actor, Credential
 from core.models import ApiToken, Log, User
 from core.operations.own_account import change_own_password, update_own_language, update_own_profile
 from core.operations.passwords import hashed_secrets
-from core.operations.tokens import MAX_TOKENS, create_token, digest_of, revoke_token
+from core.operations.tokens import MAX_TOKENS, create_token, digest_of, revoke_token, revoke_tokens
 from core.roles import Role
 from core.throttling import Throttled
 from modoboa.parameters import forms as plugin_forms
@@ -353,6 +353,17 @@ def test_a_token_is_revoked_by_its_owner_only(cast: Cast) -> None:
     assert events()[-1] == ("token.delete", "report", [])
     with refused_as("", "gone"):
         revoke_token(cast.sam, mine)
+
+
+def test_all_tokens_of_ones_own_are_revoked_at_once(cast: Cast) -> None:
+    for owner in (cast.sam, cast.sam, cast.dora):
+        token(owner)
+    assert revoke_tokens(cast.sam) == 2
+    assert ApiToken.objects.get().owner_id == cast.dora.pk
+    assert events()[-2:] == [("token.delete", "report", [])] * 2
+    assert revoke_tokens(cast.sam) == 0
+    with forbidden():
+        revoke_tokens(replace(cast.dora, credential=Credential.TOKEN))
 
 
 @pytest.mark.usefixtures("plugin")

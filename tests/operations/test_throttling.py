@@ -225,3 +225,38 @@ def test_the_right_guess_among_many_is_not_answered_when_it_comes_too_late(real_
         begin(Thing.SIGN_IN, "dora@dora.example", HERE).failed()
     with pytest.raises(Throttled):
         slow.succeeded()
+
+
+# --- requests of programs ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("cast", "clock")
+def test_as_many_requests_as_allowed_are_answered_each_minute(clock: time_machine.Traveller) -> None:
+    start = timezone.now().replace(second=10, microsecond=0)
+    clock.move_to(start)
+    waits = [throttling.count_request("token 1", 100) for _request in range(101)]
+    assert waits == [0] * 100 + [50]
+    assert throttling.count_request("token 2", 100) == 0
+    clock.move_to(start + timedelta(minutes=1))
+    assert throttling.count_request("token 1", 100) == 0
+
+
+def test_first_requests_at_the_same_moment_are_all_answered(real_cast: Cast) -> None:
+    """As a minute begins, too."""
+    assert real_cast.sam.pk
+    together = Barrier(8)
+
+    def ask(_number: int) -> int:
+        together.wait()
+        try:
+            return throttling.count_request("token 1", 600)
+        finally:
+            connection.close()
+
+    for minute in range(10):
+        Throttle.objects.update(last_at=timezone.now() - timedelta(minutes=1))
+        throttling._counted_ahead.clear()
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(ask, range(8))) == [0] * 8
+        if minute % 2:
+            Throttle.objects.all().delete()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from admin import policies
 from admin.models import Account
+from core import policies as core_policies
 from core.actor import Actor, Credential
 from core.roles import Role
 from limits import policies as limit_policies
@@ -38,6 +40,7 @@ BY_ROLE: dict[str, set[Role]] = {
     "may_see_identities": ADMINISTRATORS,
     "may_manage_accounts": ADMINISTRATORS,
     "may_manage_aliases": ADMINISTRATORS,
+    "may_open_api_settings": {SUPER},
     "may_see_system": {SUPER},
     "may_publish": {SUPER},
     "may_collect_last_logins": {SUPER},
@@ -68,6 +71,12 @@ BY_RELATION: dict[str, tuple[set[tuple[Role, Role]], set[Role]]] = {
     "may_grant_to": ({(SUPER, RESELLER), (SUPER, DOMAIN)}, set()),
     "may_see_limits": ({(SUPER, RESELLER), (SUPER, DOMAIN)}, set(EVERYBODY)),
 }
+# Policies that look at what the actor showed.
+BY_CREDENTIAL: dict[str, set[Credential]] = {
+    "may_change_oneself": {Credential.SESSION, Credential.TOKEN, Credential.COMMAND},
+    "may_manage_own_tokens": {Credential.SESSION, Credential.COMMAND},
+    "may_reset_own_password": {Credential.RESET_LINK},
+}
 GRANTS: dict[Role, set[Role]] = {
     SUPER: set(EVERYBODY),
     RESELLER: {SIMPLE, DOMAIN},
@@ -75,7 +84,7 @@ GRANTS: dict[Role, set[Role]] = {
     SIMPLE: set(),
 }
 OTHER = {"roles_to_give", "may_set_own_forward"}
-MODULES: Sequence[ModuleType] = (policies, limit_policies, parameter_policies, relay_policies)
+MODULES: Sequence[ModuleType] = (core_policies, policies, limit_policies, parameter_policies, relay_policies)
 
 
 def functions() -> dict[str, Callable[..., Any]]:
@@ -88,12 +97,32 @@ def functions() -> dict[str, Callable[..., Any]]:
 
 
 def test_every_policy_has_a_table_and_every_table_a_policy() -> None:
-    assert set(functions()) == {*BY_ROLE, *BY_RELATION, *OTHER}
+    assert set(functions()) == {*BY_ROLE, *BY_RELATION, *BY_CREDENTIAL, *OTHER}
 
 
 @pytest.mark.parametrize(("name", "role"), list(itertools.product(BY_ROLE, EVERYBODY)))
 def test_a_policy_about_the_actor(name: str, role: Role) -> None:
     assert functions()[name](actor(role)) is (role in BY_ROLE[name])
+
+
+@pytest.mark.parametrize(("name", "role"), list(itertools.product(BY_ROLE, EVERYBODY)))
+def test_with_a_token_for_some_domains_everybody_is_at_most_an_administrator_of_domains(
+    name: str, role: Role
+) -> None:
+    limited = replace(actor(role), domains=frozenset({1, 2}))
+    assert limited.role is (SIMPLE if role is SIMPLE else DOMAIN)
+    assert functions()[name](limited) is (limited.role in BY_ROLE[name])
+
+
+@pytest.mark.parametrize(("name", "credential"), list(itertools.product(BY_CREDENTIAL, Credential)))
+def test_a_policy_about_what_was_shown(name: str, credential: Credential) -> None:
+    for role in EVERYBODY:
+        shown = replace(actor(role), credential=credential)
+        assert functions()[name](shown, "some", "values") is (credential in BY_CREDENTIAL[name])
+
+
+def test_a_token_opens_no_page_about_tokens() -> None:
+    assert not core_policies.may_open_api_settings(replace(actor(SUPER), credential=Credential.TOKEN))
 
 
 @pytest.mark.parametrize("name", [name for name in BY_ROLE if name.startswith(("may_manage", "may_publish"))])
