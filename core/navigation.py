@@ -102,7 +102,9 @@ def _own(actor: Actor, path: str) -> list[dict[str, Any]]:
 
 
 def _groups(actor: Actor, path: str) -> list[dict[str, Any]]:
-    entries = [(entry, reverse(entry.url_name)) for entry in _entries if entry.visible(actor)]
+    # Daily work first, whichever app was loaded first.
+    ordered = sorted(_entries, key=lambda entry: (entry.group == SYSTEM, entry.group == SETTINGS))
+    entries = [(entry, reverse(entry.url_name)) for entry in ordered if entry.visible(actor)]
     here = max((_match(entry, url, path) for entry, url in entries), default=0)
     groups: dict[str, list[dict[str, Any]]] = {}
     for entry, url in entries:

@@ -18,8 +18,9 @@ from admin.operations import (
     update_account,
     update_domain,
 )
-from core.models import User
+from core.models import Scope, User
 from core.operations.resets import link_of
+from core.operations.tokens import create_token
 from core.roles import Role
 from limits.kinds import Kind
 from parameters import tools
@@ -96,6 +97,8 @@ def test_every_screen_is_clean(page: Page, people: Cast, size: ViewportSize, sch
     look = f"{size['width']}-{scheme}"
     recipients = ("sam@dora.example", "friend@elsewhere.example")
     create_alias(people.dora, address="info@dora.example", recipients=recipients)
+    for name, domains in (("Nightly report", ()), ("Shop", ("dora.example", "mallory.example"))):
+        create_token(people.root, name=name, scopes=Scope.values, domains=domains, current_password=PASSWORD)
     page.set_viewport_size(size)
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
 
