@@ -2,6 +2,7 @@
 
 from django.urls import include, path
 
+handler404 = "core.views.page_not_found"
 handler500 = "core.views.server_error"
 
 urlpatterns = [

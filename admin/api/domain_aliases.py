@@ -19,7 +19,7 @@ from admin.operations import (
     delete_domain_aliases,
     update_domain_aliases,
 )
-from core.api.endpoints import ItemEndpoint, ListEndpoint, Resource
+from core.api.endpoints import LARGEST_KEY, ItemEndpoint, ListEndpoint, Resource
 from core.api.listing import Listing, Row, by_flag
 
 
@@ -28,7 +28,7 @@ class DomainAliasShape(serializers.Serializer[Any]):
 
     pk = serializers.IntegerField(read_only=True)
     name = serializers.CharField(max_length=NAME_LENGTH, help_text="Name, unique on this server.")
-    target = serializers.IntegerField(help_text="pk of the domain.")
+    target = serializers.IntegerField(min_value=1, max_value=LARGEST_KEY, help_text="pk of the domain.")
     enabled = serializers.BooleanField(required=False, help_text="Off: mail under this name is refused.")
 
 

@@ -50,10 +50,9 @@ class QuotaList(Endpoint):
 
     def rows(self) -> QuerySet[Mailbox]:
         """What the actor sees; simple users have no list."""
-        if not policies.may_see_identities(self.actor):
-            return Mailbox.objects.none()
         rows = Mailbox.objects.visible_to(self.actor).select_related("user")
-        return rows.annotate(used=used_bytes("user__email"), counted=used_messages("user__email"))
+        rows = rows.annotate(used=used_bytes("user__email"), counted=used_messages("user__email"))
+        return rows if policies.may_see_identities(self.actor) else rows.none()
 
     def present(self, rows: Sequence[Any]) -> list[Row]:
         """Mailboxes as they are answered."""

@@ -29,7 +29,7 @@ from core.refusals import Reason, Refusal
 _MOST_AT_ONCE: Final = 1000
 _LONGEST_KEY: Final = 200
 # What a column of keys holds.
-_LARGEST_KEY: Final = 2**63 - 1
+LARGEST_KEY: Final = 2**63 - 1
 
 
 class Endpoint(APIView):
@@ -197,7 +197,7 @@ class ItemEndpoint(Resource):
 
     def load(self, pk: int) -> Any:
         """The object, or 404."""
-        target = self.rows().filter(pk=pk).first() if pk <= _LARGEST_KEY else None
+        target = self.rows().filter(pk=pk).first() if pk <= LARGEST_KEY else None
         if target is None:
             raise Http404
         return target

@@ -126,13 +126,18 @@ class EndpointSchema(AutoSchema):
 
 
 def _of_list(listing: Listing) -> list[OpenApiParameter]:
-    orders = [*listing.orders, *(f"-{name}" for name in listing.orders)]
+    order = f"-?({'|'.join(listing.orders)})"
     found = [OpenApiParameter(name, str, description="Only these.") for name in listing.filters]
     if listing.search is not None:
         found.append(OpenApiParameter("search", str, description="Beginning of a name or address."))
     return [
         *found,
-        OpenApiParameter("ordering", str, enum=orders, description="Order; - the other way round."),
+        OpenApiParameter(
+            "ordering",
+            str,
+            pattern=f"^({order}(,{order})*)?$",
+            description=f"By {', '.join(listing.orders)}; - the other way round.",
+        ),
         OpenApiParameter("fields", str, description=f"Only these of {', '.join(listing.fields)}."),
         OpenApiParameter("page", int, description="From 1; with Link and X-Total-Count in the answer."),
         OpenApiParameter("page_size", int, description="Up to 1000; 50."),

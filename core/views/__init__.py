@@ -1,5 +1,5 @@
 """Screens of the core."""
 
-from core.views.sessions import server_error
+from core.views.failures import page_not_found, server_error
 
-__all__ = ["server_error"]
+__all__ = ["page_not_found", "server_error"]

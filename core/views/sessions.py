@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
-from django.template import loader
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
@@ -62,14 +58,6 @@ def sign_out(request: AuthedRequest) -> HttpResponse:
     """End the session."""
     sessions.sign_out(request)
     return redirect("core:sign_in")
-
-
-@login_not_required
-def server_error(_request: HttpRequest) -> HttpResponse:
-    """Answer 500, or 503 with a word of hope when only the database does not answer. Asks the database nothing."""
-    lost = isinstance(sys.exc_info()[1], OperationalError)
-    template, status = ("503.html", 503) if lost else ("500.html", 500)
-    return HttpResponse(loader.get_template(template).render(), status=status)
 
 
 def _next_page(request: HttpRequest) -> str:

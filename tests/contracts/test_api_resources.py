@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
@@ -87,6 +88,10 @@ def test_a_domain_alias_lives(cast: Cast) -> None:
     assert root.get("/domainaliases/?domain=dora.example").value == []
     assert root.patch(path, {"name": "dora.example"}).value["codes"] == {"name": ["name_taken"]}
     assert root.patch(path, {"target": 999_999}).value["codes"] == {"target": ["unknown_domain"]}
+    browser = Client()
+    browser.force_login(cast.root.user)  # a form: no JSON whose numbers are looked at before
+    answer = browser.post("/api/v1/domainaliases/", {"name": "b.example", "target": str(10**30)})
+    assert (answer.status_code, answer.json()["codes"]) == (400, {"target": ["max_value"]})
     assert root.post("/domains/", {"name": "alias.example"}).status_code == 201
     assert (root.delete(path).status_code, root.get(path).status_code) == (204, 404)
     assert not DomainAlias.objects.exists()
@@ -252,6 +257,7 @@ def test_usage_is_told(cast: Cast) -> None:
         {"pk": cast.sam.pk, "address": "sam@dora.example", "quota": 100, "used_bytes": 2048, "messages": 3}
     ]
     assert Program(cast.sam).get("/quotas/").value == []
+    assert Program(cast.sam).get("/quotas/?ordering=-used_bytes").value == []
 
 
 def test_the_log_is_for_super_administrators(cast: Cast) -> None:
