@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from tests.cast import PASSWORD
@@ -138,4 +138,90 @@ def body_of(
     body = bodies.get((noun, is_new), {})
     if noun == "account" and method == "PATCH":
         return {"last_name": "Changed"}
+    if method == "PUT" and noun in _REQUIRED:
+        return _REQUIRED[noun](objects[noun][target]) | body
     return body
+
+
+# What PUT asks for besides.
+_REQUIRED: Final[Mapping[str, Callable[[Any], dict[str, Any]]]] = {
+    "domain_alias": lambda row: {"name": row.name, "target": row.target_id},
+    "alias": lambda row: {"address": row.address, "recipients": ["else@where.example"]},
+    "resource": lambda _row: dict.fromkeys(
+        ("domains", "domain_aliases", "domain_admins", "mailboxes", "mailbox_aliases", "quota"), 9
+    ),
+    "relay_domain": lambda row: {"name": row.name, "target_host": "9.9.9.9"},
+}
+
+
+# --- tokens ----------------------------------------------------------------------------------------------------
+
+SCOPES: Final = (
+    "domains:read",
+    "domains:write",
+    "accounts:read",
+    "accounts:write",
+    "aliases:read",
+    "aliases:write",
+)
+# What root's token may do with one scope alone: status for each of SCOPES.
+#                        domains    accounts   aliases
+#                        rd   wr    rd   wr    rd   wr
+ANY = "                  200  200   200  200   200  200"
+NONE = "                 403  403   403  403   403  403"
+READ_DOMAINS = "         200  403   403  403   403  403"
+READ_ACCOUNTS = "        403  403   200  403   403  403"
+READ_ALIASES = "         403  403   403  403   200  403"
+WRITE_DOMAINS = "        403  200   403  403   403  403"
+WRITE_ACCOUNTS = "       403  403   403  200   403  403"
+WRITE_ALIASES = "        403  403   403  403   403  200"
+NEW_DOMAINS = "          403  201   403  403   403  403"
+NEW_ACCOUNTS = "         403  403   403  201   403  403"
+NEW_ALIASES = "          403  403   403  403   403  201"
+NO_DOMAINS = "           403  204   403  403   403  403"
+NO_ACCOUNTS = "          403  403   403  204   403  403"
+NO_ALIASES = "           403  403   403  403   403  204"
+
+_DOMAIN_ITEM: Final = {
+    "GET doras": READ_DOMAINS,
+    "PUT doras": WRITE_DOMAINS,
+    "PATCH doras": WRITE_DOMAINS,
+    "DELETE doras": NO_DOMAINS,
+}
+SCOPE_MATRIX: Final[Mapping[str, Mapping[str, str]]] = {
+    "core:api_page": {"GET": ANY},
+    "core:api_schema": {"GET": ANY},
+    "core:api_me": {"GET": ANY},
+    # All three that read, together.
+    "core:api_log_list": {"GET": NONE},
+    "admin:api_quota_list": {"GET": READ_ACCOUNTS},
+    "admin:api_domain_list": {"GET": READ_DOMAINS, "POST": NEW_DOMAINS},
+    "admin:api_domain_detail": _DOMAIN_ITEM,
+    "admin:api_domain_alias_list": {"GET": READ_DOMAINS, "POST doras": NEW_DOMAINS},
+    "admin:api_domain_alias_detail": _DOMAIN_ITEM,
+    "admin:api_account_list": {"GET": READ_ACCOUNTS, "POST doras": NEW_ACCOUNTS},
+    "admin:api_account_exists": {"GET": READ_ACCOUNTS},
+    "admin:api_account_detail": {
+        "GET doras": READ_ACCOUNTS,
+        "PUT doras": WRITE_ACCOUNTS,
+        "PATCH doras": WRITE_ACCOUNTS,
+        "DELETE doras": NO_ACCOUNTS,
+    },
+    "admin:api_account_password": {"PUT doras": WRITE_ACCOUNTS},
+    "admin:api_alias_list": {"GET": READ_ALIASES, "POST doras": NEW_ALIASES},
+    "admin:api_alias_detail": {
+        "GET doras": READ_ALIASES,
+        "PUT doras": WRITE_ALIASES,
+        "PATCH doras": WRITE_ALIASES,
+        "DELETE doras": NO_ALIASES,
+    },
+    "admin:api_resource_detail": {
+        "GET ritas": READ_ACCOUNTS,
+        "PUT ritas": WRITE_ACCOUNTS,
+        "PATCH ritas": WRITE_ACCOUNTS,
+    },
+    "admin:api_sender_address_list": {"GET": READ_ACCOUNTS, "POST doras": NEW_ACCOUNTS},
+    "admin:api_sender_address_detail": {"GET doras": READ_ACCOUNTS, "DELETE doras": NO_ACCOUNTS},
+    "relaydomains:api_relay_domain_list": {"GET": READ_DOMAINS, "POST": NEW_DOMAINS},
+    "relaydomains:api_relay_domain_detail": _DOMAIN_ITEM,
+}

@@ -2,33 +2,102 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote_plus, urlencode
+
+import pytest
+from django.test import Client
+
+from admin.models import Account
+from admin.operations import update_account
 from core.models import User
 from tests.cast import PASSWORD, Cast
-from tests.contracts.api_client import Program
+from tests.contracts.api_client import ROOT, Program
+from tests.contracts.conftest import Fingerprint
 
 NEW = "Another-Horse-8"
 JO = {"username": "jo@dora.example", "role": "SimpleUsers", "password": PASSWORD}
 
 
-def test_the_password_driver_of_roundcube_changes_a_password(cast: Cast) -> None:
+# --- the driver of Roundcube -----------------------------------------------------------------------------------
+
+
+def _as_php(value: Any) -> str:
+    """JSON as PHP writes it."""
+    return json.dumps(value, separators=(",", ":")).replace("/", "\\/")
+
+
+def _as_form(account: dict[str, Any]) -> str:
+    """The whole account; what is inside of it, by dotted names."""
+    box = {f"mailbox.{name}": value for name, value in (account["mailbox"] or {}).items()}
+    plain = {name: value for name, value in account.items() if name != "mailbox"} | box
+    lists = {name: value if isinstance(value, list) else [value] for name, value in plain.items()}
+    words = {
+        name: [str(each).lower() if isinstance(each, bool) else each for each in some]
+        for name, some in lists.items()
+    }
+    return urlencode(words, doseq=True)
+
+
+# What is sent of the account that was found, and how.
+WAYS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
+    "the driver": (
+        "application/json",
+        lambda found: _as_php({name: found[name] for name in ("username", "mailbox", "role", "password")}),
+    ),
+    "the whole account": ("application/json", _as_php),
+    "the whole account in a form": ("application/x-www-form-urlencoded", _as_form),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("who", ["sam", "dora"])
+def test_the_password_driver_of_roundcube_changes_a_password_and_nothing_else(
+    cast: Cast, fingerprint: Fingerprint, who: str, way: str
+) -> None:
+    person = cast.everybody[who].user
+    update_account(cast.root, Account.objects.get(pk=person.pk), first_name="Jé", language="fr", quota=77)
     root = Program(cast.root)
-    root.post("/accounts/", JO | {"username": "sam@dora.example.org"})
-    found = root.get("/accounts/?search=sam@dora.example")
-    assert found.status_code == 200
-    sam = found.value[0]
-    assert sam["username"] == "sam@dora.example"
-    answer = root.put(f"/accounts/{sam['pk']}/", sam | {"password": NEW})
-    assert answer.status_code == 200, answer.value
-    assert User.objects.get(pk=cast.sam.pk).check_password(NEW)
-    assert answer.value == sam
+    body = {"username": f"{person.username}.org", "role": "SimpleUsers", "password": PASSWORD}
+    root.post("/domains/", {"name": "dora.example.org"})
+    assert root.post("/accounts/", body).status_code == 201  # begins with the same address
+    root.post("/aliases/", {"address": "a@dora.example", "recipients": [person.username]})
+    root.post("/senderaddresses/", {"address": "b@dora.example", "mailbox": person.username})
+    token = Program(cast.root, ("accounts:read", "accounts:write"))
+    headers = token.headers | {"Cache-Control": "no-cache"}
+    client = Client()
+    before, row, tables = root.get(f"/accounts/{person.pk}/").value, _columns(person.pk), fingerprint()
+
+    found = client.get(
+        f"{ROOT}/accounts/?search={quote_plus(person.username)}",
+        headers=headers | {"Content-Type": "application/json"},
+    )
+    account = json.loads(b"".join(found.streaming_content))[0]  # type: ignore[attr-defined]  # a list streams
+    assert account["username"] == person.username
+    media_type, sent = WAYS[way]
+    path = f"{ROOT}/accounts/{account['pk']}/"
+    answer = client.put(path, sent(account | {"password": NEW}), content_type=media_type, headers=headers)
+    assert (answer.status_code, answer.json()) == (200, account), answer.content
+
+    assert root.get(f"/accounts/{person.pk}/").value == before == account
+    after = _columns(person.pk)
+    assert {name for name in after if after[name] != row[name]} <= {"password", "last_modification"}
+    changed = {table for table, sum_ in fingerprint().items() if sum_ != tables[table]}
+    noted = {"core_apitoken", "core_log", "core_throttle", "reversion_revision", "reversion_version"}
+    assert changed - noted == {"core_user", "mail_user"}
+    browser = Client()
+    form = {"username": person.username, "password": PASSWORD}
+    assert browser.post("/accounts/login/", form).status_code == 401
+    assert browser.post("/accounts/login/", form | {"password": NEW}).status_code == 302
 
 
-def test_the_driver_may_send_only_what_it_names(cast: Cast) -> None:
-    root = Program(cast.dora)
-    [sam] = root.get("/accounts/?search=sam@dora.example").value
-    body = {name: sam[name] for name in ("username", "mailbox", "role")}
-    assert root.put(f"/accounts/{sam['pk']}/", body | {"password": NEW}).status_code == 200
-    assert User.objects.get(pk=cast.sam.pk).check_password(NEW)
+def _columns(pk: int) -> dict[str, Any]:
+    return User.objects.filter(pk=pk).values().get()
+
+
+# --- accounts --------------------------------------------------------------------------------------------------
 
 
 def test_an_account_shows_its_fields_and_never_a_hash(cast: Cast) -> None:

@@ -91,31 +91,6 @@ def test_a_session_works_and_needs_the_csrf_token(cast: Cast) -> None:
     assert answer.status_code == 201
 
 
-@pytest.mark.parametrize(
-    ("scope", "path", "area"),
-    [
-        ("domains", "/domains/", "domains"),
-        ("domains", "/domainaliases/", "domains"),
-        ("domains", "/relaydomains/", "domains"),
-        ("accounts", "/accounts/", "accounts"),
-        ("accounts", "/senderaddresses/", "accounts"),
-        ("aliases", "/aliases/", "aliases"),
-    ],
-)
-def test_scopes_say_what_a_token_reads_and_writes(cast: Cast, scope: str, path: str, area: str) -> None:
-    reader, writer = Program(cast.root, (f"{scope}:read",)), Program(cast.root, (f"{scope}:write",))
-    others = tuple(
-        f"{each}:{verb}" for each in {"domains", "accounts", "aliases"} - {area} for verb in ("read", "write")
-    )
-    assert reader.get(path).status_code == 200
-    refused = reader.post(path, {})
-    assert (refused.status_code, refused.value["code"]) == (403, "scope_missing")
-    assert writer.post(path, {}).status_code == 400
-    assert writer.get(path).status_code == 403
-    stranger = Program(cast.root, others)
-    assert (stranger.get(path).status_code, stranger.post(path, {}).status_code) == (403, 403)
-
-
 def test_what_a_token_does_is_logged_as_such(cast: Cast) -> None:
     Program(cast.root).post("/domains/", {"name": "new.example"})
     event = Log.objects.get(verb="domain.create", object_name="new.example")

@@ -1,85 +1,99 @@
-"""Which scope of a token opens which address of the API, for every method. An address without a line fails."""
+"""Every address and method of the API with tokens of a super administrator: one scope alone, and all but the right one.
+
+A route without rows fails, and so does a method.
+"""
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import pytest
-from django.urls import URLPattern, get_resolver, reverse
+from django.db import transaction
+from django.urls import resolve
 
-from core.models import ApiToken, Scope
-from core.operations.tokens import digest_of
 from tests.cast import Cast
-from tests.contracts.api_client import ROOT, Program
+from tests.contracts.api_client import EVERYTHING, ROOT, Program
+from tests.contracts.api_matrix import SCOPE_MATRIX, SCOPES
 from tests.contracts.conftest import Fingerprint
+from tests.contracts.test_permission_matrix import Stage, routes
 
-AREAS: dict[str, set[str]] = {
-    "admin:api_account_detail": {"accounts"},
-    "admin:api_account_exists": {"accounts"},
-    "admin:api_account_list": {"accounts"},
-    "admin:api_account_password": {"accounts"},
-    "admin:api_alias_detail": {"aliases"},
-    "admin:api_alias_list": {"aliases"},
-    "admin:api_domain_alias_detail": {"domains"},
-    "admin:api_domain_alias_list": {"domains"},
-    "admin:api_domain_detail": {"domains"},
-    "admin:api_domain_list": {"domains"},
-    "admin:api_quota_list": {"accounts"},
-    "admin:api_resource_detail": {"accounts"},
-    "admin:api_sender_address_detail": {"accounts"},
-    "admin:api_sender_address_list": {"accounts"},
-    "core:api_log_list": {"accounts", "aliases", "domains"},
-    "core:api_me": set(),
-    "relaydomains:api_relay_domain_detail": {"domains"},
-    "relaydomains:api_relay_domain_list": {"domains"},
-}
+ROUTES = [route for route in routes() if ":api_" in route]
+UNWRITTEN = {"head", "options"}
 
 
-def addresses() -> dict[str, set[str]]:
-    """Methods by route; what documents the API is no part of it."""
-    found = {}
-    apps: list[Any] = get_resolver().url_patterns
-    for app in apps:
-        for pattern in app.url_patterns:
-            if isinstance(pattern, URLPattern) and str(pattern.pattern).startswith("api/v1/"):
-                methods = {method.upper() for method in pattern.callback.cls.http_method_names}  # type: ignore[attr-defined]  # of the framework's views
-                found[f"{app.app_name}:{pattern.name}"] = methods - {"HEAD"}
-    return found
+def test_every_scope_and_every_route_stand_in_the_matrix() -> None:
+    assert set(SCOPES) == set(EVERYTHING)
+    assert sorted(ROUTES) == sorted(SCOPE_MATRIX)
 
 
-def test_every_address_has_a_line() -> None:
-    assert set(addresses()) == set(AREAS)
-
-
-@pytest.mark.parametrize("route", sorted(AREAS))
-def test_a_scope_opens_what_it_is_for_and_nothing_else(
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_token_does_what_its_scopes_say_and_a_denial_changes_nothing(
     cast: Cast, route: str, fingerprint: Fingerprint, settings: Any
 ) -> None:
     settings.MODOBOA_API_REQUESTS_PER_MINUTE = 0
-    program = Program(cast.root)
-    program.get("/me/")  # notes the use of the token
-    token = ApiToken.objects.filter(digest=digest_of(program.new.clear))
-    path = reverse(route, args=[cast.dora.pk] if route.endswith(("_detail", "_password")) else [])
-    path = path.removeprefix(ROOT)
-    for method, scope in itertools.product(addresses()[route], Scope.values):
-        token.update(scopes=[scope])
+    stage = Stage(cast)
+    rows = SCOPE_MATRIX[route]
+    assert {question.partition(" ")[0] for question in rows} == _methods(stage, route, rows)
+    with_one = {scope: Program(cast.root, (scope,)) for scope in SCOPES}
+    for question, cells in rows.items():
+        method, _space, target = question.partition(" ")
+        expected = dict(zip(SCOPES, cells.split(), strict=True))
+        right = {scope for scope, status in expected.items() if status != "403"}
+        without = Program(cast.root, tuple(scope for scope in SCOPES if scope not in right) or SCOPES)
+        for program in (*with_one.values(), without):
+            program.get("/me/")  # notes the first use
         before = fingerprint()
-        reads = method in {"GET", "OPTIONS"}
-        answer = program.ask(method, path, None if reads else {})
-        verb = "read" if reads else "write"
-        opened = {f"{area}:{verb}" for area in AREAS[route]} <= {scope}
-        assert (answer.status_code == 403 and answer.value["code"] == "scope_missing") is not opened, (
-            method,
-            scope,
-            answer.value,
-        )
-        if not opened:
-            assert fingerprint() == before
+        found: dict[str, str] = {}
+        for scope, program in with_one.items():
+            with transaction.atomic():
+                answer = _ask(program, stage, route, method, target)
+                found[scope] = str(answer.status_code)
+                transaction.set_rollback(True)
+            if answer.status_code == 403:
+                assert answer.value["code"] == "scope_missing"
+        assert found == expected, question
+        for scope in set(SCOPES) - right:
+            _ask(with_one[scope], stage, route, method, target)
+        answer = _ask(without, stage, route, method, target)
+        assert (answer.status_code == 403) == (0 < len(right) < len(SCOPES)), question
+        if "403" in expected.values():
+            assert fingerprint() == before, question
 
 
-def test_the_log_is_opened_by_all_that_read(cast: Cast) -> None:
-    for areas in itertools.combinations(("accounts", "aliases", "domains"), 2):
-        assert Program(cast.root, tuple(f"{area}:read" for area in areas)).get("/logs/").status_code == 403
-    everything = ("accounts:read", "aliases:read", "domains:read")
-    assert Program(cast.root, everything).get("/logs/").status_code == 200
+def test_the_log_asks_for_everything_that_reads(cast: Cast) -> None:
+    reading = tuple(scope for scope in SCOPES if scope.endswith(":read"))
+    assert Program(cast.root, reading).get("/logs/").status_code == 200
+    for missing in reading:
+        some = tuple(scope for scope in SCOPES if scope != missing)
+        answer = Program(cast.root, some).get("/logs/")
+        assert (answer.status_code, answer.value["code"]) == (403, "scope_missing")
+        assert missing in answer.value["detail"]
+
+
+def test_a_token_without_scopes_that_match_its_owner_gives_no_power(cast: Cast) -> None:
+    """All scopes of a simple user are still those of a simple user."""
+    sam = Program(cast.sam)
+    assert sam.get("/domains/").value == []
+    assert sam.post("/domains/", {"name": "new.example"}).value["code"] == "permission_denied"
+
+
+def _methods(stage: Stage, route: str, rows: Any) -> set[str]:
+    """What the view answers."""
+    target = next(iter(rows)).partition(" ")[2]
+    view = resolve(stage.url(route, target).partition("?")[0]).func.view_class
+    names = {name for name in view.http_method_names if hasattr(view, name)}
+    return {name.upper() for name in names - UNWRITTEN}
+
+
+def _ask(program: Program, stage: Stage, route: str, method: str, target: str) -> Any:
+    path = stage.url(route, target)
+    body = None if method == "GET" else stage.body(route, method, target)
+    return (
+        program.ask(method, path.removeprefix(ROOT), body) if path.startswith(ROOT) else _page(program, path)
+    )
+
+
+def _page(program: Program, path: str) -> Any:
+    answer: Any = program.client.get(path, headers=program.headers)
+    answer.value = None
+    return answer

@@ -37,7 +37,10 @@ def test_a_failure_is_one_calm_page_without_details(error: Exception, status: in
 
 @pytest.mark.parametrize(
     ("error", "status", "code"),
-    [(OperationalError("connection refused"), 503, "unavailable"), (ValueError("secret detail"), 500, "error")],
+    [
+        (OperationalError("connection refused"), 503, "unavailable"),
+        (ValueError("secret detail"), 500, "error"),
+    ],
 )
 def test_a_program_is_told_in_its_language(error: Exception, status: int, code: str) -> None:
     answer = answer_to(error, "/api/v1/domains/")
