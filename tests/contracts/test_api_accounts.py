@@ -94,7 +94,7 @@ def test_the_password_driver_of_roundcube_changes_a_password_and_nothing_else(
 
 
 def _columns(pk: int) -> dict[str, Any]:
-    return User.objects.filter(pk=pk).values().get()
+    return dict(User.objects.filter(pk=pk).values().get())
 
 
 # --- accounts --------------------------------------------------------------------------------------------------

@@ -131,7 +131,7 @@ class Stage:
             "senderaddresses": SenderAddress,
         }
         self.keys = {
-            noun: list(model.objects.order_by("pk").values_list("pk", flat=True))
+            noun: list(model._default_manager.order_by("pk").values_list("pk", flat=True))
             for noun, model in models.items()
         }
 

@@ -80,8 +80,8 @@ def test_a_token_without_scopes_that_match_its_owner_gives_no_power(cast: Cast) 
 def _methods(stage: Stage, route: str, rows: Any) -> set[str]:
     """What the view answers."""
     target = next(iter(rows)).partition(" ")[2]
-    view = resolve(stage.url(route, target).partition("?")[0]).func.view_class
-    names = {name for name in view.http_method_names if hasattr(view, name)}
+    view: Any = resolve(stage.url(route, target).partition("?")[0]).func
+    names = {name for name in view.cls.http_method_names if hasattr(view.cls, name)}
     return {name.upper() for name in names - UNWRITTEN}
 
 

@@ -63,7 +63,7 @@ def test_a_rehearsal_answers_as_the_real_thing_and_changes_nothing(
 ) -> None:
     writer = Writer(cast, settings, route, method, target)
     before = fingerprint()
-    bodies = (
+    bodies: list[Any] = (
         [None] if method == "DELETE" else [None, {"pk": 1}, {"name": 5, "username": [], "recipients": {}}]
     )
     if method == "POST":
