@@ -147,7 +147,8 @@ def main() -> int:
         "domains, first page": f"/api/v1/domains/?page_size={_SIZE}",
         "an account": f"/api/v1/accounts/{some.pk}/",
         "search, a whole address": f"{page}1&search={some.email}",
-        "search, a beginning": f"{page}1&search={some.email[:6]}",
+        "search, a beginning": f"{page}1&search={some.email[:8]}",
+        "search, a first name": f"{page}1&search={some.email[:6]}",
     }
     with gunicorn(token, here.get(f"{page}1").content.decode()) as server:
         found = {name: Measured() for name in paths}

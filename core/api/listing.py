@@ -21,6 +21,8 @@ _CHUNK: Final = 1000
 _DEFAULT_SIZE: Final = 50
 _LARGEST_SIZE: Final = 1000
 _DIGITS: Final = 9
+# What a search may add to rows: the smallest come first, unless the client asks for an order.
+CLOSENESS: Final = "closeness"
 
 Row = dict[str, Any]
 Present = Callable[[Sequence[Any]], list[Row]]
@@ -90,7 +92,10 @@ def answer_list(
             rows = narrow(rows, given[name])
     if listing.search is not None and given.get("search", "").strip():
         rows = listing.search(rows, given["search"])
-    rows = rows.order_by(*_order(given.get("ordering") or listing.default, listing.orders))
+    order = _order(given.get("ordering") or listing.default, listing.orders)
+    if CLOSENESS in rows.query.annotations and not given.get("ordering"):
+        order.insert(0, CLOSENESS)
+    rows = rows.order_by(*order)
     present = _sparse(given.get("fields", ""), listing.fields, present)
     if "page" in given or "page_size" in given:
         return _page(request, rows, present)

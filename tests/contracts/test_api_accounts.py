@@ -198,6 +198,7 @@ def test_lists_are_filtered_and_searched(cast: Cast) -> None:
     root.patch(f"/accounts/{cast.sam.pk}/", {"first_name": "Roland"})
     assert names("?domain=dora.example") == ["dora@dora.example", "sam@dora.example"]
     assert names("?search=RO") == ["root", "sam@dora.example"]
+    assert names("?search=RO&ordering=-username") == ["sam@dora.example", "root"]
     assert names("?role=Resellers") == ["rita"]
     assert names("?ordering=-username&role=DomainAdmins") == ["mallory@mallory.example", "dora@dora.example"]
     assert root.get("/accounts/?ordering=password").status_code == 400
