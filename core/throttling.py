@@ -136,6 +136,11 @@ def count_request(name: str, per_minute: int) -> int:
     return wait_s
 
 
+def forget_requests() -> None:
+    """Forget what this process counted ahead; the counters in the database stay."""
+    _counted_ahead.clear()
+
+
 def _count_requests(name: str, per_minute: int, some: int, now: datetime) -> int:
     minute = now.replace(second=0, microsecond=0)
     key = _key_of("rate", name, "*")

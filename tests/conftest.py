@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.utils import translation
 
-from core import background
+from core import background, throttling
 from parameters import tools
 from tests.cast import Cast, Template, assemble
 
@@ -19,6 +20,19 @@ def _fresh_parameters() -> Iterator[None]:
     tools.forget()
     yield
     tools.forget()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_counters() -> None:
+    """The keys of an earlier test's tokens come again, with its counters of this minute."""
+    throttling.forget_requests()
+
+
+@pytest.fixture(autouse=True)
+def _language_of_the_site() -> Iterator[None]:
+    """A request in the language of its account leaves that behind, until the next request."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)
