@@ -9,8 +9,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from rest_framework import serializers
 
+from admin.api.fields import QuotaField
 from admin.api.narrowing import by_text
-from admin.models.domain import MAX_QUOTA_MB, NAME_LENGTH
+from admin.models.domain import NAME_LENGTH
 from admin.operations import delete_domains, update_domain
 from core.api.endpoints import ItemEndpoint, ListEndpoint, Resource
 from core.api.listing import Listing, Row, by_flag
@@ -32,12 +33,8 @@ class RelayDomainShape(serializers.Serializer[Any]):
     service = serializers.CharField(max_length=100, required=False, help_text="Service of Postfix; relay.")
     verify_recipients = serializers.BooleanField(required=False, help_text="Ask the host whom it knows.")
     enabled = serializers.BooleanField(required=False)
-    quota = serializers.IntegerField(
-        min_value=0, max_value=MAX_QUOTA_MB, required=False, help_text="MB of mailboxes here; 0: no limit."
-    )
-    default_mailbox_quota = serializers.IntegerField(
-        min_value=0, max_value=MAX_QUOTA_MB, required=False, help_text="MB of a mailbox; 0: no limit."
-    )
+    quota = QuotaField(required=False, help_text="MB of mailboxes here; 0: no limit.")
+    default_mailbox_quota = QuotaField(required=False, help_text="MB of a mailbox; 0: no limit.")
 
 
 class RelayDomainResource(Resource):

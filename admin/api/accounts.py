@@ -12,9 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from admin import policies
+from admin.api.fields import QuotaField
 from admin.api.narrowing import by_text
 from admin.models import Account
-from admin.models.domain import MAX_QUOTA_MB
 from admin.operations import (
     AccountSpec,
     MailboxSpec,
@@ -26,7 +26,7 @@ from admin.operations import (
 from admin.queries.accounts import administered_names, email_exists, is_within_reach
 from admin.queries.searching import a_labels, beginning_with, search_text
 from core.api.endpoints import Endpoint, ItemEndpoint, ListEndpoint, Resource
-from core.api.listing import Listing, Row, by_choice, by_flag
+from core.api.listing import CLOSENESS, Listing, Row, by_choice, by_flag
 from core.roles import Role
 
 _PLAIN = (
@@ -47,9 +47,7 @@ class MailboxShape(serializers.Serializer[Any]):
 
     full_address = serializers.CharField(max_length=254, help_text="Address.")
     use_domain_quota = serializers.BooleanField(required=False, help_text="Follow the default of the domain.")
-    quota = serializers.IntegerField(
-        min_value=0, max_value=MAX_QUOTA_MB, required=False, allow_null=True, help_text="MB; 0: no limit."
-    )
+    quota = QuotaField(required=False, allow_null=True, help_text="MB; 0: no limit.")
 
 
 class AccountShape(serializers.Serializer[Any]):
@@ -143,14 +141,19 @@ class AccountResource(Resource):
 
 
 def _found(rows: QuerySet[Account], text: str) -> QuerySet[Account]:
-    """Beginnings of names and addresses; what holds an ``@`` is an address, and an account of exactly that is first."""
+    """Beginnings of names and addresses; what holds an ``@`` is an address, and an account of exactly that is first.
+
+    Without an ``@`` those whose address or login begins so are before those of whom only the name of a person does.
+    """
     text = search_text(text)
     canonical = a_labels(text)
-    named = beginning_with("email", canonical) | beginning_with("username", canonical)
-    if "@" not in text:
-        return rows.filter(named | Q(first_name__istartswith=text) | Q(last_name__istartswith=text))
-    exact = Case(When(email=canonical, then=Value(0)), default=Value(1), output_field=IntegerField())
-    return rows.filter(named).annotate(closeness=exact)
+    found = near = beginning_with("email", canonical) | beginning_with("username", canonical)
+    if "@" in text:
+        near = Q(email=canonical)
+    else:
+        found = near | Q(first_name__istartswith=text) | Q(last_name__istartswith=text)
+    closeness = Case(When(near, then=Value(0)), default=Value(1), output_field=IntegerField())
+    return rows.filter(found).annotate(**{CLOSENESS: closeness})
 
 
 class AccountList(AccountResource, ListEndpoint):

@@ -9,9 +9,10 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from admin import policies
+from admin.api.fields import QuotaField
 from admin.api.narrowing import by_text
 from admin.models import Domain
-from admin.models.domain import MAX_QUOTA_MB, NAME_LENGTH, DomainKind
+from admin.models.domain import NAME_LENGTH, DomainKind
 from admin.operations import DomainSpec, create_domains, delete_domains, update_domain
 from core.api.endpoints import ItemEndpoint, ListEndpoint, Resource
 from core.api.listing import Listing, Row, by_flag
@@ -24,15 +25,11 @@ class DomainShape(serializers.Serializer[Any]):
 
     pk = serializers.IntegerField(read_only=True)
     name = serializers.CharField(max_length=NAME_LENGTH, help_text="Name, unique on this server.")
-    quota = serializers.IntegerField(
-        min_value=0,
-        max_value=MAX_QUOTA_MB,
+    quota = QuotaField(
         required=False,
         help_text="MB of all mailboxes together; 0: no limit.",
     )
-    default_mailbox_quota = serializers.IntegerField(
-        min_value=0, max_value=MAX_QUOTA_MB, required=False, help_text="MB of a mailbox; 0: no limit."
-    )
+    default_mailbox_quota = QuotaField(required=False, help_text="MB of a mailbox; 0: no limit.")
     enabled = serializers.BooleanField(required=False, help_text="Off: no mail, nobody signs in.")
     type = serializers.ChoiceField(
         choices=DomainKind.choices, required=False, help_text="Only read; see relaydomains."

@@ -23,6 +23,10 @@ STATUSES: Final[Mapping[str, int]] = {
 }
 
 
+# What shapes say, as it is called at every door.
+_CODES: Final[Mapping[str, str]] = {"blank": "required", "null": "required", "max_length": "too_long"}
+
+
 class KeyReused(exceptions.APIException):
     """An idempotency key came with another body before."""
 
@@ -58,7 +62,12 @@ def invalid_body(detail: Any) -> Any:
         if detail and not isinstance(detail[0], exceptions.ErrorDetail):
             return [invalid_body(each) if each else {} for each in detail]
         detail = {"non_field_errors": detail}
-    return {**_each(detail, str), "codes": _each(detail, lambda error: error.code)}
+    return {**_each(detail, str), "codes": _each(detail, _code)}
+
+
+def _code(error: exceptions.ErrorDetail) -> str:
+    code = error.code or "invalid"
+    return _CODES.get(code, code)
 
 
 def _each(detail: Any, value: Callable[[Any], Any]) -> Any:

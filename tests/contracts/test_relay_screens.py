@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django import forms
 from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
@@ -42,6 +41,7 @@ from relaydomains.operations import (
 from relaydomains.queries import services
 from tests.cast import PASSWORD, Cast
 from tests.contracts.conftest import Fingerprint
+from tests.contracts.opened_forms import opened
 
 Values = dict[str, Any]
 Browsers = Callable[[Actor | None], Client]
@@ -88,15 +88,6 @@ def _names(browser: Client, **given: str) -> list[str]:
 
 def _told(answer: Any) -> str:
     return " ".join(str(message) for message in get_messages(answer.wsgi_request))
-
-
-def _opened(browser: Client, url: str) -> Values:
-    """What the form would send if nobody touched it."""
-    form: forms.Form = browser.get(url).context["form"]
-    values = {field.name: field.field.prepare_value(field.value()) for field in form}
-    return {
-        name: "on" if value is True else value for name, value in values.items() if value not in {None, False}
-    }
 
 
 def _stored(relay: RelayDomain) -> tuple[str, int, str, bool]:
@@ -211,7 +202,7 @@ def test_what_is_refused_in_a_later_step_begins_there(cast: Cast, browser_of: Br
 
 def test_the_form_changes_what_was_changed_and_nothing_else(root: Client, relay: RelayDomain) -> None:
     url = _url("relay_domain_update", relay.pk)
-    values = _opened(root, url)
+    values = opened(root, url)
     events = Log.objects.count()
     assert root.post(url, values).status_code == 302
     assert Log.objects.count() == events
@@ -223,7 +214,7 @@ def test_the_form_changes_what_was_changed_and_nothing_else(root: Client, relay:
 
 def test_a_new_target_is_refused_beside_its_field(root: Client, relay: RelayDomain) -> None:
     url = _url("relay_domain_update", relay.pk)
-    values = _opened(root, url)
+    values = opened(root, url)
     refused = {"target_host": ["domain_character"], "target_port": ["port_out_of_range"]}
     assert _codes(root.post(url, values | {"target_host": "a b", "target_port": "0"})) == refused
     assert _codes(root.post(url, values | {"service": "lmtp"})) == {"service": ["unknown_service"]}
@@ -234,13 +225,13 @@ def test_of_two_people_at_one_target_the_second_is_told(
     cast: Cast, browser_of: Browsers, root: Client, relay: RelayDomain
 ) -> None:
     url = _url("relay_domain_update", relay.pk)
-    values = _opened(root, url)
+    values = opened(root, url)
     add_administrators(cast.root, [Appointment(relay.domain, "rita")])
     update_relay_domain(cast.rita, relay.domain, target_host="9.9.9.9")
     other_field = root.post(url, values | {"target_port": "26"})
     assert "Changed meanwhile by rita, and kept: Target host." in _told(other_field)
     assert _stored(relay)[:2] == ("9.9.9.9", 26)
-    values = _opened(browser_of(cast.root), url)
+    values = opened(browser_of(cast.root), url)
     update_relay_domain(cast.rita, relay.domain, target_host="1.1.1.1")
     same_field = root.post(url, values | {"target_host": "mx.third.example"})
     assert _codes(same_field) == {"target_host": ["changed_meanwhile"]}
@@ -255,7 +246,7 @@ def test_who_comes_too_late_to_change_a_target_or_to_stop_is_led_back(
     cast: Cast, root: Client, relay: RelayDomain
 ) -> None:
     urls = [_url("relay_domain_update", relay.pk), _url("relay_domain_stop", relay.pk)]
-    values = _opened(root, urls[0]) | {"target_port": "26", "confirmation": "old.example"}
+    values = opened(root, urls[0]) | {"target_port": "26", "confirmation": "old.example"}
     stop_relaying(cast.root, [relay.domain])
     events = Log.objects.count()
     for url in urls:
