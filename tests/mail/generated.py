@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management import call_command
 
+from tests.servers.owner import mailbox_owner
 from tests.servers.packages import program
 from tests.servers.processes import run
-from tests.servers.stack import mailbox_owner
 
 VERSIONS = ("2.3", "2.4")
 HOST_NAME = "mx.panel.test"

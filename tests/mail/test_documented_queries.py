@@ -18,7 +18,8 @@ from tests.mail.generated import generate
 from tests.mail.panel import OFF, Panel
 from tests.mail.test_quota import fill
 from tests.servers.database import Database, Engine
-from tests.servers.stack import MailStack, mailbox_owner, new_token
+from tests.servers.owner import mailbox_owner
+from tests.servers.stack import MailStack, new_token
 
 FRIEND = "friend@outside.test"
 FROM_DOMAIN = "FROM admin_mailbox mb INNER JOIN admin_domain dom ON mb.domain_id=dom.id"

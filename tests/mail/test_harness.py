@@ -13,10 +13,11 @@ import pytest
 from tests.mail.generated import generate
 from tests.servers import trixie
 from tests.servers.database import Database, Engine
+from tests.servers.owner import mailbox_owner
 from tests.servers.packages import require_servers
 from tests.servers.postfix import lookup_config, postmap_many, table_name
 from tests.servers.processes import ServerError, becomes_true, end_leftovers, short_directory, started_at
-from tests.servers.stack import MailStack, mailbox_owner, new_token
+from tests.servers.stack import MailStack, new_token
 
 PASSWORD = "gehe1m-schlüßel"
 DOMAIN = "harness.test"

@@ -49,9 +49,10 @@ from tests.cast import PASSWORD
 from tests.mail.panel import Panel
 from tests.servers import userdb
 from tests.servers.database import Database, Engine
+from tests.servers.owner import mailbox_owner
 from tests.servers.packages import program
 from tests.servers.processes import run
-from tests.servers.stack import MailStack, mailbox_owner
+from tests.servers.stack import MailStack
 
 KEYS = int(os.environ.get("MODOBOA_TEST_KEYS", "5000"))
 # Of the keys without a row, one in so many is also looked up by the Python side of the lookup.

@@ -28,9 +28,10 @@ from tests.mail.panel import ON, Panel
 from tests.mail.test_delivery import FRIEND, sent
 from tests.mail.test_kept_names import try_again
 from tests.servers.database import Database
+from tests.servers.owner import mailbox_owner
 from tests.servers.packages import program
 from tests.servers.processes import becomes_true
-from tests.servers.stack import MailStack, mailbox_owner, new_token
+from tests.servers.stack import MailStack, new_token
 
 TOP = Path(__file__).resolve().parents[2]
 RENAMES = 6

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from . import dovecot, trixie
 from .dovecot import DovecotPlan, dovecot_server
+from .owner import mailbox_owner
 from .packages import program, require_servers
 from .ports import ReservedPort
 from .postfix import INSIDE, OUTSIDE, PostfixPlan, postfix_server, postmap, postmap_many, table_name
@@ -23,7 +24,6 @@ from .sink import Sink
 
 TIMEOUT_S = 30.0
 SOCKET_PATH_LIMIT = 107
-OWNER = "vmail"
 LINE = b"0123456789abcdef" * 4 + b"\r\n"
 
 
@@ -40,16 +40,6 @@ class Reply(NamedTuple):
 
 def new_token() -> str:
     return uuid4().hex
-
-
-def mailbox_owner() -> pwd.struct_passwd:
-    """The system user who owns mail directories; root makes it where it is missing."""
-    try:
-        return pwd.getpwnam(OWNER)
-    except KeyError:
-        options = ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin"]
-        run([program("useradd"), *options, OWNER])
-        return pwd.getpwnam(OWNER)
 
 
 class MailStack:

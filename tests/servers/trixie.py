@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
+from .owner import mailbox_owner
 from .packages import give_up, obstacle, program
 
 ENVIRONMENT = "MODOBOA_TRIXIE_ROOT"
@@ -27,7 +28,6 @@ PACKAGES = (
 )
 # Without one of them a directory is not what we need.
 PROGRAMS = ("usr/sbin/dovecot", "usr/lib/dovecot/managesieve", "usr/bin/psql", "usr/bin/mariadb")
-ACCOUNTS = ("postfix", "vmail")
 LIMIT_S = 900
 # $1 is the root, then come directories up to "--", then the command.
 ENTER = """
@@ -53,8 +53,8 @@ def trixie_root() -> Path:
             shutil.rmtree(outdated, ignore_errors=True)
         if not root.exists():
             install(root)
-        for name in ACCOUNTS:
-            introduce(root, name)
+        for user in (pwd.getpwnam("postfix"), mailbox_owner()):
+            introduce(root, user)
     return root
 
 
@@ -82,11 +82,12 @@ def install(root: Path) -> None:
     draft.rename(root)
 
 
-def introduce(root: Path, name: str) -> None:
+def introduce(root: Path, user: pwd.struct_passwd) -> None:
     """Make an account of this machine known inside, with the same numbers: Dovecot wants names."""
-    user = pwd.getpwnam(name)
     group = grp.getgrgid(user.pw_gid)
-    add_line(root / "etc/passwd", f"{name}:x:{user.pw_uid}:{user.pw_gid}::/nonexistent:/usr/sbin/nologin")
+    add_line(
+        root / "etc/passwd", f"{user.pw_name}:x:{user.pw_uid}:{user.pw_gid}::/nonexistent:/usr/sbin/nologin"
+    )
     add_line(root / "etc/group", f"{group.gr_name}:x:{group.gr_gid}:")
 
 
