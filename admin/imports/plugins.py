@@ -19,5 +19,5 @@ ImportFunction = Callable[["User", Sequence[str], Mapping[str, Any]], object]
 
 def function_for(kind: str) -> ImportFunction | None:
     """The function that the first plugin gives for lines of a type."""
-    answers: list[tuple[object, Any]] = import_object.send(sender=None, objtype=kind)
+    answers: Sequence[tuple[object, Any]] = import_object.send(sender=None, objtype=kind)
     return next((function for _receiver, function in answers if function is not None), None)
