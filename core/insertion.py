@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from functools import cache, partial
 from itertools import chain, islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
@@ -14,8 +15,9 @@ from django.db.models import JSONField
 if TYPE_CHECKING:
     from django.db.models import Field, Model
 
-# The widest rows have 13 columns, and SQLite takes 32,766 parameters.
+# The widest rows have 16 columns, and SQLite takes 32,766 parameters.
 _CHUNK = 2_000
+_MANY = 50
 
 
 def insert(model: type[Model], columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
@@ -41,6 +43,32 @@ def insert(model: type[Model], columns: Sequence[str], rows: Iterable[tuple[Any,
                 source = f"VALUES {', '.join([row] * len(some))}"
                 values = list(chain.from_iterable(zip(*prepared, strict=True)))
             cursor.execute(f"{into} {source}", values)
+
+
+def create(instances: Sequence[Model], *, key: str) -> None:
+    """Insert *instances* and give them their primary keys; *key* is a unique column of theirs that has a value.
+
+    As ``bulk_create``, without its dozen calls for every value. Few are one statement, many one more for their keys.
+    """
+    if not instances:
+        return
+    model = type(instances[0])
+    rows = model._default_manager
+    if len(instances) < _MANY:
+        rows.bulk_create(instances)
+        return
+    columns = [
+        field.attname for field in model._meta.concrete_fields if not (field.primary_key or field.generated)
+    ]
+    insert(model, columns, map(attrgetter(*columns), instances))
+    found: dict[Any, Any] = {}
+    left = map(attrgetter(key), instances)
+    while some := list(islice(left, _CHUNK)):
+        found.update(rows.order_by().filter(**{f"{key}__in": some}).values_list(key, "pk"))
+    for instance in instances:
+        instance.pk = found[getattr(instance, key)]
+        instance._state.adding = False
+        instance._state.db = connection.alias
 
 
 def _arrays(fields: Sequence[Field[Any, Any]], columns: Sequence[list[Any]]) -> tuple[str, list[Any]]:

@@ -9,11 +9,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from django.utils.functional import Promise
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from admin import policies
 from admin.imports.cells import Cells, Column
@@ -268,15 +269,22 @@ def _amount_of_account(entry: Entry, code: str, field_name: str) -> tuple[str, i
 def _account_detail(entry: Entry) -> str:
     spec: AccountSpec = entry.spec
     words = [] if spec.role is Role.SIMPLE_USER else [str(spec.role.label)]
-    if spec.mailbox is None:
-        words.append(_("without a mailbox"))
-    elif spec.mailbox.quota is None:
-        words.append(_("with mailbox, value of the domain"))
-    elif spec.mailbox.quota == 0:
-        words.append(_("with mailbox, no limit"))
-    else:
-        words.append(_("with mailbox, %(size)s") % {"size": size_text(spec.mailbox.quota * MIB)})
+    words.append(_mailbox_detail(spec.mailbox.quota if spec.mailbox else _NO_MAILBOX, get_language() or ""))
     return ", ".join(words)
+
+
+_NO_MAILBOX: Final = -1
+
+
+@lru_cache(maxsize=1_000)
+def _mailbox_detail(quota: int | None, _language: str) -> str:
+    if quota == _NO_MAILBOX:
+        return _("without a mailbox")
+    if quota is None:
+        return _("with mailbox, value of the domain")
+    if quota == 0:
+        return _("with mailbox, no limit")
+    return _("with mailbox, %(size)s") % {"size": size_text(quota * MIB)}
 
 
 # --- aliases ---------------------------------------------------------------------------------------------------

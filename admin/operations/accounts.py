@@ -51,6 +51,7 @@ from core.addresses import (
     canonical_sender_address,
     split_address,
 )
+from core.insertion import create
 from core.models import User
 from core.operation import operation, record
 from core.operations.passwords import Secret, check_secret, hashed_secrets
@@ -184,7 +185,7 @@ def create_hashed_accounts(
     check_shares(actor, new_shares(wanted, domains), refusals)
     _spend(actor, drafts, domains, refusals)
     refusals.raise_if_any()
-    Account.objects.bulk_create(accounts)
+    create(accounts, key="username")
     open_allowances(actor, accounts)
     pairs = [(a, d.mailbox) for a, d in zip(accounts, drafts, strict=True) if d.mailbox is not None]
     mailboxes = save_mailboxes(actor, pairs, domains, homes)
@@ -452,9 +453,8 @@ def save_mailboxes(
     homes: set[str],
 ) -> dict[int, Mailbox]:
     """Mailboxes, owned by the actor, their usage rows and sender addresses; by account."""
-    mailboxes = Mailbox.objects.bulk_create(
-        _unsaved_mailbox(actor, account, spec, domains, homes) for account, spec in pairs
-    )
+    mailboxes = [_unsaved_mailbox(actor, account, spec, domains, homes) for account, spec in pairs]
+    create(mailboxes, key="user_id")
     SenderAddress.objects.bulk_create(
         SenderAddress(mailbox=mailbox, address=address)
         for mailbox, (_account, spec) in zip(mailboxes, pairs, strict=True)

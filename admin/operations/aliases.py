@@ -6,9 +6,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import reduce
 from itertools import chain
-from operator import or_
 from typing import TYPE_CHECKING, Any, Literal
 from unicodedata import category
 
@@ -383,12 +381,6 @@ def save_recipients(batch: Sequence[tuple[Alias, Sequence[str]]], local: LocalAd
     )
 
 
-def _extended(address: str) -> Q:
-    """Addresses with an extension that may be one of *address*: a range of the index, whatever their domain."""
-    local_part = split_address(address)[0]
-    return Q(address__gt=f"{local_part}+", address__lt=f"{local_part},")  # the comma comes next to the plus
-
-
 def link_recipients(link: Literal["mailbox", "target_alias"], arrived: Mapping[str, int]) -> publication.Keys:
     """Recipients that were outside until their address (by id) *arrived* here; keys of the aliases that have them.
 
@@ -399,7 +391,7 @@ def link_recipients(link: Literal["mailbox", "target_alias"], arrived: Mapping[s
     copies = Q(alias__address=F("address")) if link == "target_alias" else Q(pk__in=())
     for some in publication.chunks(arrived, size=_ARRIVALS_IN_A_QUERY):
         exact = Q(address__in=some) & (Q(mailbox__isnull=True) | ~Q(mailbox__user__email=F("address")))
-        extended = Q(mailbox__isnull=True) & reduce(or_, map(_extended, some))
+        extended = Q(mailbox__isnull=True, address__extending=some)
         found = AliasRecipient.objects.filter(exact & ~copies | extended, target_alias__isnull=True)
         rows = []
         for row in found.select_related("alias"):
