@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -44,6 +44,8 @@ class Cells:
     """
 
     columns: Sequence[Column]
+    # Where each column stands, by name.
+    places: Mapping[str, int]
     values: Sequence[str]
     strict: bool = False
     problems: list[Problem] = field(default_factory=list)
@@ -85,15 +87,15 @@ class Cells:
 
     def rest(self, name: str) -> tuple[str, ...]:
         """Everything from this column on that is not blank."""
-        return tuple(filter(None, self.values[self._place(name) :]))
+        return tuple(filter(None, self.values[self.places[name] :]))
 
     def refuse(self, name: str, code: str, message: str) -> None:
         """Note what is wrong with the cell."""
-        self.problems.append(Problem(self._place(name) + 2, code, message))
+        self.problems.append(Problem(self.places[name] + 2, code, message))
 
     def warn(self, name: str, code: str, message: str) -> None:
         """Note what is strange about the cell."""
-        self.warnings.append(Problem(self._place(name) + 2, code, message))
+        self.warnings.append(Problem(self.places[name] + 2, code, message))
 
     def check_number(self) -> None:
         """There are as many cells as the type has: none is missing, none is too much."""
@@ -111,9 +113,6 @@ class Cells:
                 self.problems.append(Problem(at + 2, "cell_unknown", message))
                 return
 
-    def _place(self, name: str) -> int:
-        return next(at for at, column in enumerate(self.columns) if column.name == name)
-
     def _at(self, name: str) -> tuple[int, str]:
-        at = self._place(name)
+        at = self.places[name]
         return at + 2, self.values[at] if at < len(self.values) else ""

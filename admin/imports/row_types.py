@@ -119,6 +119,12 @@ class RowType:
     ask: Callable[[Actor, Sequence[Entry]], Known] | None = None
     # What refusals for lack of room are about: rows that ask for as much there, or more, need not be tried.
     room: Callable[[Entry, str, str], tuple[str, int]] = lambda _entry, code, field: (f"{code} {field}", 0)
+    # Where each column stands, by name.
+    places: Mapping[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """The columns do not change."""
+        object.__setattr__(self, "places", {column.name: at for at, column in enumerate(self.columns)})
 
 
 _types: dict[str, RowType] = {}

@@ -224,7 +224,7 @@ class Import:
 
     def _entry(self, row_type: RowType, row: Row, refused: list[Line]) -> Entry | None:
         """What a row names; None, and the reasons in *refused*, when it cannot be understood."""
-        cells = Cells(row_type.columns, row.cells, self.options.strict)
+        cells = Cells(row_type.columns, row_type.places, row.cells, self.options.strict)
         if not row_type.allow(self.actor):
             cells.problems.append(Problem(0, "permission_denied", _("You may not create this.")))
             entry = None
@@ -325,6 +325,8 @@ class Import:
 
     def _run_plugins(self) -> None:
         functions = {kind: plugins.function_for(kind) for kind in self._kinds if kind not in row_types()}
+        if not any(functions.values()):
+            return
         options = {
             "continue_if_exists": self.options.continue_if_exists,
             "crypt_password": self.options.crypt_password,

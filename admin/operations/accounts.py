@@ -51,7 +51,7 @@ from core.addresses import (
     canonical_sender_address,
     split_address,
 )
-from core.insertion import create
+from core.insertion import create, insert
 from core.models import User
 from core.operation import operation, record
 from core.operations.passwords import Secret, check_secret, hashed_secrets
@@ -316,7 +316,7 @@ def check_claims(claims: Sequence[Claim], domains: Mapping[str, Domain], refusal
     repeated = duplicates(name for names in own for name in names)
     asked = set().union(*own)
     # An account's e-mail address is that of its mailbox, and blank without one.
-    present = User.objects.filter(Q(username__in=asked) | Q(email__in=asked)).values_list(
+    present = User.objects.filter(Q(username__among=asked) | Q(email__among=asked)).values_list(
         "pk", "username", "email"
     )
     holders = {name: pk for pk, *names in present for name in names if name}
@@ -349,7 +349,7 @@ def check_claims(claims: Sequence[Claim], domains: Mapping[str, Domain], refusal
 
 def _aliases_and_homes(addresses: Sequence[str]) -> tuple[set[str], set[str]]:
     """Aliases at *addresses*, and directories of theirs that are somebody's already; one query tells both."""
-    there = Alias.objects.order_by().filter(address__in=addresses).values_list("address")
+    there = Alias.objects.order_by().filter(address__among=addresses).values_list("address")
     texts = {text for (text,) in there.union(occupied(addresses), all=True)}
     aliases = {text for text in texts if "@" in text}
     return aliases, texts - aliases
@@ -461,9 +461,8 @@ def save_mailboxes(
         for address in spec.sender_addresses
     )
     # A row may be there already: Dovecot writes it for whoever receives mail, and never waits for us.
-    Quota.objects.bulk_create(
-        (Quota(username=spec.address) for _account, spec in pairs), ignore_conflicts=True
-    )
+    unused = ((spec.address, 0, 0) for _account, spec in pairs)
+    insert(Quota, ("username", "bytes", "messages"), unused, leave_present=True)
     return {mailbox.user_id: mailbox for mailbox in mailboxes}
 
 

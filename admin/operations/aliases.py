@@ -390,7 +390,7 @@ def link_recipients(link: Literal["mailbox", "target_alias"], arrived: Mapping[s
     # In a relay domain an alias may lead to its own address, which is not here.
     copies = Q(alias__address=F("address")) if link == "target_alias" else Q(pk__in=())
     for some in publication.chunks(arrived, size=_ARRIVALS_IN_A_QUERY):
-        exact = Q(address__in=some) & (Q(mailbox__isnull=True) | ~Q(mailbox__user__email=F("address")))
+        exact = Q(address__among=some) & (Q(mailbox__isnull=True) | ~Q(mailbox__user__email=F("address")))
         extended = Q(mailbox__isnull=True, address__extending=some)
         found = AliasRecipient.objects.filter(exact & ~copies | extended, target_alias__isnull=True)
         rows = []

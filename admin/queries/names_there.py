@@ -19,25 +19,25 @@ def domains(actor: Actor, names: Collection[str]) -> set[str]:
 
 def of_kind(actor: Actor, names: Collection[str], kind: DomainKind) -> set[str]:
     """Domains of one kind."""
-    found = Domain.objects.visible_to(actor).filter(name__in=names, type=kind)
+    found = Domain.objects.visible_to(actor).filter(name__among=names, type=kind)
     return set(found.values_list("name", flat=True))
 
 
 def domain_aliases(actor: Actor, names: Collection[str]) -> set[str]:
     """Further names of domains."""
-    found = DomainAlias.objects.visible_to(actor).filter(name__in=names)
+    found = DomainAlias.objects.visible_to(actor).filter(name__among=names)
     return set(found.values_list("name", flat=True))
 
 
 def accounts(actor: Actor, names: Collection[str]) -> set[str]:
     """Login names."""
     return set(
-        Account.objects.visible_to(actor).filter(username__in=names).values_list("username", flat=True)
+        Account.objects.visible_to(actor).filter(username__among=names).values_list("username", flat=True)
     )
 
 
 def aliases(actor: Actor, addresses: Collection[str]) -> set[str]:
     """Addresses of aliases and forwards."""
     return set(
-        Alias.objects.visible_to(actor).filter(address__in=addresses).values_list("address", flat=True)
+        Alias.objects.visible_to(actor).filter(address__among=addresses).values_list("address", flat=True)
     )
