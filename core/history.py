@@ -8,7 +8,9 @@ django-reversion as it is (``Version.objects.get_for_object``).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
+from json.encoder import encode_basestring
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import reversion
@@ -43,22 +45,49 @@ def keep(instances: Sequence[Model], *, actor: User, comment: str) -> None:
 def _version(revision: int, instance: Model) -> tuple[object, ...]:
     model = instance._meta.concrete_model or type(instance)
     content_type = ContentType.objects.get_for_model(model).pk
-    values = {name: value(instance) for name, value in _values(model)}
-    data = _ENCODER.encode([{"model": instance._meta.label_lower, "pk": instance.pk, "fields": values}])
-    return (revision, str(instance.pk), content_type, "default", "json", data, str(instance))
+    return (
+        revision,
+        str(instance.pk),
+        content_type,
+        "default",
+        "json",
+        _serialized(model, instance),
+        str(instance),
+    )
+
+
+def _serialized(model: type[Model], instance: Model) -> str:
+    """What the serializer of Django writes to JSON, in a tenth of the time."""
+    fields, read = _kept_fields(model)
+    values = zip(fields, read(instance), strict=True)
+    pairs = [f'"{field.name}": {_json(field, value, instance)}' for field, value in values]
+    label, pk = instance._meta.label_lower, _ENCODER.encode(instance.pk)
+    return f'[{{"model": "{label}", "pk": {pk}, "fields": {{{", ".join(pairs)}}}}}]'
 
 
 @cache
-def _values(model: type[Model]) -> list[tuple[str, Callable[[Model], object]]]:
-    """Fields of a registered model and how to read them, as the serializer of Django writes them to JSON."""
+def _kept_fields(model: type[Model]) -> tuple[list[Field[Any, Any]], Callable[[Model], tuple[object, ...]]]:
+    """Fields of a registered model, and what reads all of them."""
     kept = set(_get_options(model).fields)
-    fields = (field for field in model._meta.local_fields if getattr(field, "serialize", True))
-    return [(field.name, _reader(field)) for field in fields if kept & {field.name, field.attname}]
+    fields = [
+        field
+        for field in model._meta.local_fields
+        if getattr(field, "serialize", True) and kept & {field.name, field.attname}
+    ]
+    return fields, attrgetter(*(field.attname for field in fields))
 
 
-def _reader(field: Field[Any, Any]) -> Callable[[Model], object]:
-    def value(instance: Model) -> object:
-        held = getattr(instance, field.attname)
-        return held if type(held) is str or is_protected_type(held) else field.value_to_string(instance)
+def _json(field: Field[Any, Any], value: Any, instance: Model) -> str:
+    kind = type(value)
+    if kind is str:
+        return encode_basestring(value)
+    if kind is int:
+        return str(value)
+    is_native: bool = is_protected_type(value)
+    return _encoded(kind, value) if is_native else encode_basestring(field.value_to_string(instance))
 
-    return value
+
+@lru_cache(maxsize=100)
+def _encoded(_kind: type, value: object) -> str:
+    """Dates, yes and no: the same for many rows. True is not 1 here."""
+    return _ENCODER.encode(value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import csv
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -233,14 +234,32 @@ def _checked(part: _Part) -> int:
                     raise FileError(message % {"file": part.name, "line": count})
     except UnicodeError as error:
         message = _(
-            "%(file)s, after line %(line)d: this is not %(encoding)s. Save the file as UTF-8, or name its encoding."
+            "%(file)s, line %(line)d: this is not %(encoding)s. Save the file as UTF-8, or name its encoding."
         )
-        shown = {"file": part.name, "line": count, "encoding": part.encoding.upper()}
+        shown = {"file": part.name, "line": _undecodable(part), "encoding": part.encoding.upper()}
         raise FileError(message % shown) from error
     except LookupError as error:
         message = _("“%(encoding)s” is not an encoding.")
         raise FileError(message % {"encoding": part.encoding}) from error
     return count
+
+
+def _undecodable(part: _Part) -> int:
+    """The first line that is not text in the encoding: text is decoded in blocks, which are ahead of the lines."""
+    part.copy.seek(0)
+    decoder = codecs.getincrementaldecoder(part.encoding)()
+    line = 1
+    while some := part.copy.read(_BLOCK):
+        state = decoder.getstate()
+        try:
+            line += decoder.decode(some).count("\n")
+        except UnicodeError:
+            decoder.setstate(state)
+            with suppress(UnicodeError):
+                for byte in some:
+                    line += "\n" in decoder.decode(bytes([byte]))
+            break
+    return line
 
 
 # --- lines -----------------------------------------------------------------------------------------------------
@@ -274,6 +293,13 @@ def _cells(line: str, separator: str) -> list[str]:
     if '"' not in line:
         return line.split(separator)
     csv.field_size_limit(MAX_LINE)
+    try:
+        return _parsed(line, separator)
+    except csv.Error:  # blanks between the closing quote and the separator?
+        return _parsed(re.sub(rf'" +(?={re.escape(separator)}|$)', '"', line), separator)
+
+
+def _parsed(line: str, separator: str) -> list[str]:
     return next(csv.reader([line], delimiter=separator, strict=True, skipinitialspace=True))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Case, Q, Value, When
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from reversion.models import Revision
 
@@ -73,6 +74,8 @@ from limits.operations import (
 from parameters.operations import remove_preferences_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from core.actor import Actor
 
 
@@ -167,7 +170,8 @@ def create_hashed_accounts(
     }
     senders = {p: draft.mailbox.sender_addresses for p, draft in enumerate(drafts) if draft.mailbox}
     check_foreign(actor, logins, senders, domains, refusals)
-    accounts = [_unsaved(draft, secret, actor) for draft, secret in zip(drafts, secrets, strict=True)]
+    now = timezone.now()
+    accounts = [_unsaved(draft, secret, actor, now) for draft, secret in zip(drafts, secrets, strict=True)]
     for position, (draft, account, secret) in enumerate(zip(drafts, accounts, secrets, strict=True)):
         check_role(actor, draft.role, refusals, position)
         check_master(actor, account, refusals, position, wanted=draft.master_user)
@@ -429,7 +433,7 @@ def check_administered(
             refuse_unknown_domain(refusals, position, "administers", name)
 
 
-def _unsaved(draft: AccountSpec, secret: Secret, actor: Actor) -> Account:
+def _unsaved(draft: AccountSpec, secret: Secret, actor: Actor, now: datetime) -> Account:
     return Account(
         username=draft.username,
         email=draft.mailbox.address if draft.mailbox else "",
@@ -443,6 +447,7 @@ def _unsaved(draft: AccountSpec, secret: Secret, actor: Actor) -> Account:
         secondary_email=draft.secondary_email,
         master_user=draft.master_user,
         owner=actor.user,
+        date_joined=now,
     )
 
 
@@ -453,7 +458,8 @@ def save_mailboxes(
     homes: set[str],
 ) -> dict[int, Mailbox]:
     """Mailboxes, owned by the actor, their usage rows and sender addresses; by account."""
-    mailboxes = [_unsaved_mailbox(actor, account, spec, domains, homes) for account, spec in pairs]
+    now = timezone.now()
+    mailboxes = [_unsaved_mailbox(actor, account, spec, domains, homes, now) for account, spec in pairs]
     create(mailboxes, key="user_id")
     SenderAddress.objects.bulk_create(
         SenderAddress(mailbox=mailbox, address=address)
@@ -467,7 +473,12 @@ def save_mailboxes(
 
 
 def _unsaved_mailbox(
-    actor: Actor, account: Account, spec: MailboxSpec, domains: Mapping[str, Domain], homes: set[str]
+    actor: Actor,
+    account: Account,
+    spec: MailboxSpec,
+    domains: Mapping[str, Domain],
+    homes: set[str],
+    now: datetime,
 ) -> Mailbox:
     local_part, name = split_address(spec.address)
     domain = domains[name]
@@ -478,8 +489,10 @@ def _unsaved_mailbox(
         user=account,
         quota=domain.default_mailbox_quota if spec.quota is None else spec.quota,
         use_domain_quota=follows,
-        home=home_for_new(spec.address, homes),
+        home=home_for_new(spec.address, homes) if homes else "",
         owner=actor.user,
+        creation=now,
+        last_modification=now,
     )
 
 
