@@ -84,10 +84,10 @@ def _json(field: Field[Any, Any], value: Any, instance: Model) -> str:
     if kind is int:
         return str(value)
     is_native: bool = is_protected_type(value)
-    return _encoded(kind, value) if is_native else encode_basestring(field.value_to_string(instance))
+    return _encoded(kind.__name__, value) if is_native else encode_basestring(field.value_to_string(instance))
 
 
 @lru_cache(maxsize=100)
-def _encoded(_kind: type, value: object) -> str:
+def _encoded(_kind: str, value: object) -> str:
     """Dates, yes and no: the same for many rows. True is not 1 here."""
     return _ENCODER.encode(value)
