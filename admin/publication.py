@@ -58,6 +58,8 @@ _GRACE = timedelta(minutes=5)
 _MOVING = (MailboxOperation.Kind.RENAME, MailboxOperation.Kind.RESTORE)
 T = TypeVar("T")
 S = TypeVar("S")
+# The columns of a row that we write, the key first.
+Content = tuple[object, ...]
 
 
 @dataclass(slots=True)
@@ -73,16 +75,26 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Rows of one table that are wrong (``surplus``) and rows that should be there (``missing``)."""
+    """Contents of rows of one table that are there wrongly, and of those that should be there."""
 
     model: type[Model]
-    surplus: list[Any]
-    missing: list[Any]
+    wrong: list[Content]
+    wanted: list[Content]
+
+    @property
+    def surplus(self) -> list[Any]:
+        """Rows that are wrong."""
+        return [_row(self.model, content) for content in self.wrong]
+
+    @property
+    def missing(self) -> list[Any]:
+        """Rows that should be there."""
+        return [_row(self.model, content) for content in self.wanted]
 
     @property
     def size(self) -> int:
         """Number of rows to touch."""
-        return len(self.surplus) + len(self.missing)
+        return len(self.wrong) + len(self.wanted)
 
 
 # --- which keys an event touches -------------------------------------------------------------------------------
@@ -168,6 +180,26 @@ def relays_from(source: Callable[[Collection[str]], Mapping[str, Relay]]) -> Non
 
 
 # --- deriving rows ---------------------------------------------------------------------------------------------
+
+
+def _columns(model: type[Model]) -> list[str]:
+    """Those that we write."""
+    return [column.attname for column in model._meta.concrete_fields if not column.generated]
+
+
+class _Made:
+    """What makes the content of a row out of its values: a model instance takes ten times as long."""
+
+    def __init__(self, model: type[Model]) -> None:
+        fields = [field for field in model._meta.concrete_fields if not field.generated]
+        self._defaults = [(field.attname, field.get_default()) for field in fields]
+
+    def __call__(self, **values: object) -> Content:
+        return tuple([values.get(column, default) for column, default in self._defaults])
+
+
+_domain, _route, _user = _Made(MailDomain), _Made(MailRoute), _Made(MailUser)
+_sender, _transport, _check = _Made(MailSender), _Made(MailTransport), _Made(MailCheck)
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,43 +346,39 @@ class _Sources:
         return dict(chain.from_iterable(source(names).items() for source in _relays)) if names else {}
 
 
-def _derive_domains(names: Sequence[str]) -> Iterator[MailDomain]:
+def _derive_domains(names: Sequence[str]) -> Iterator[Content]:
     kind = MailDomain.Kind
     for domain in Domain.objects.enabled().filter(name__in=names):
-        yield MailDomain(
-            name=domain.name, kind=kind.RELAY if domain.type == DomainKind.RELAY else kind.MAILBOX
-        )
+        yield _domain(name=domain.name, kind=kind.RELAY if domain.type == DomainKind.RELAY else kind.MAILBOX)
     for alias in _working_domain_aliases(names):
-        yield MailDomain(name=alias.name, kind=kind.ALIAS, target=alias.target.name)
+        yield _domain(name=alias.name, kind=kind.ALIAS, target=alias.target.name)
 
 
-def _derive_routes(sources: _Sources) -> Iterator[MailRoute]:
+def _derive_routes(sources: _Sources) -> Iterator[Content]:
     for domain_alias in sources.domain_aliases:
-        yield MailRoute(
-            address=f"@{domain_alias.name}", targets=f"@{domain_alias.target.name}", ends_here=False
-        )
+        yield _route(address=f"@{domain_alias.name}", targets=f"@{domain_alias.target.name}", ends_here=False)
     for address, recipients in sources.ways.items():
         targets = {recipient.address for recipient in recipients}
         if targets:
-            yield MailRoute(
+            yield _route(
                 address=address,
                 targets=listed(targets),
                 ends_here=address in targets,
                 expires_at=sources.aliases[address].expire_at,
             )
         elif not address.startswith("@"):
-            yield MailRoute(address=address, targets=address, ends_here=True)
+            yield _route(address=address, targets=address, ends_here=True)
 
 
-def _derive_users(sources: _Sources) -> Iterator[MailUser]:
+def _derive_users(sources: _Sources) -> Iterator[Content]:
     for address, box in sources.open_mailboxes.items():
         is_moving = address in sources.moving
-        yield MailUser(
+        yield _user(
             address=address, password=box.password, home=box.home, quota=box.quota, is_moving=is_moving
         )
     # What was accepted for the other address already waits, too.
     for address in sources.moving - sources.open_mailboxes.keys():
-        yield MailUser(address=address, password=NO_PASSWORD, home="", quota=0, is_moving=True)
+        yield _user(address=address, password=NO_PASSWORD, home="", quota=0, is_moving=True)
 
 
 def home_of(mailbox: Mailbox) -> str:
@@ -363,16 +391,20 @@ def documented_home(domain_name: str, local_part: str) -> str:
     return f"{domain_name}/{local_part}"
 
 
-def _derive_senders(sources: _Sources) -> Iterator[MailSender]:
+def _derive_senders(sources: _Sources) -> Iterator[Content]:
     extra: dict[str, set[str]] = defaultdict(set)
     for address, login in sources.extra_senders:
         extra[address].add(login)
     for address in sources.ways.keys() | extra.keys():
-        own = {address} & sources.open_mailboxes.keys()
-        by_alias = {recipient.login for recipient in sources.ways.get(address, ())} - {"", address}
+        own = {address} if address in sources.open_mailboxes else set()
+        recipients = sources.ways.get(address, ())
+        if not recipients and own and address not in extra:
+            yield _sender(address=address, logins=address)
+            continue
+        by_alias = {recipient.login for recipient in recipients} - {"", address}
         given = extra.get(address, set())
         if logins := own | by_alias | given:
-            yield MailSender(
+            yield _sender(
                 address=address,
                 logins=listed(logins),
                 alias_logins=listed(by_alias),
@@ -380,36 +412,36 @@ def _derive_senders(sources: _Sources) -> Iterator[MailSender]:
             )
 
 
-def _derive_transports(sources: _Sources) -> Iterator[MailTransport]:
+def _derive_transports(sources: _Sources) -> Iterator[Content]:
     kind = MailTransport.Kind
     for address in sources.moving:
-        yield MailTransport(address=address, kind=kind.RETRY)
+        yield _transport(address=address, kind=kind.RETRY)
     for address in sources.relayed - sources.moving:
         if not address.startswith("@"):
-            yield MailTransport(address=address, kind=kind.LOCAL)
+            yield _transport(address=address, kind=kind.LOCAL)
     for name, relay in sources.relays.items():
         if name in sources.names:
-            yield MailTransport(
+            yield _transport(
                 address=name, kind=kind.RELAY, service=relay.service, host=relay.host, port=relay.port
             )
 
 
-def _derive_checks(sources: _Sources) -> Iterator[MailCheck]:
+def _derive_checks(sources: _Sources) -> Iterator[Content]:
     action = MailCheck.Action
     for address in sources.moving:
-        yield MailCheck(address=address, action=action.RETRY)
+        yield _check(address=address, action=action.RETRY)
     for address, targets in sources.ways.items():
         if address in sources.moving or address in sources.open_mailboxes or address.startswith("@"):
             continue
         alias = sources.aliases.get(address)
         if not targets and not (alias is not None and sources.copies(alias)):
-            yield MailCheck(address=address, action=action.CLOSED)
+            yield _check(address=address, action=action.CLOSED)
         elif without_extension(address) != address:
-            yield MailCheck(address=address, action=action.OPEN)
+            yield _check(address=address, action=action.OPEN)
     verified = {name for name, relay in sources.relays.items() if relay.verifies}
     aliases = {alias.name for alias in sources.domain_aliases if alias.target.name in verified}
     for name in (verified & sources.names) | aliases:
-        yield MailCheck(address=name, action=action.VERIFY)
+        yield _check(address=name, action=action.VERIFY)
 
 
 def _working_domain_aliases(names: Collection[str]) -> QuerySet[DomainAlias]:
@@ -427,17 +459,17 @@ class _Table(Generic[S]):
 
     model: type[Any]
     key: str
-    derive: Callable[[S], Iterable[Any]]
+    derive: Callable[[S], Iterable[Content]]
 
     def difference(self, keys: Collection[str], sources: S) -> Difference:
         """What is stored under *keys* against what should be."""
         stored = self.model.objects.filter(**{f"{self.key}__among": keys}).order_by()
         there = set(stored.values_list(*_columns(self.model)))
-        wanted = {_content(row): row for row in self.derive(sources)}
+        wanted = dict.fromkeys(self.derive(sources))
         return Difference(
             self.model,
-            surplus=[_row(self.model, content) for content in there.difference(wanted)],
-            missing=[row for content, row in wanted.items() if content not in there],
+            wrong=list(there.difference(wanted)),
+            wanted=[content for content in wanted if content not in there],
         )
 
 
@@ -498,11 +530,11 @@ def _by_table(
 
 
 def _apply(table: _Table[Any], difference: Difference) -> int:
-    if difference.surplus:
-        wrong = {row.pk for row in difference.surplus}
+    if difference.wrong:
+        wrong = {content[0] for content in difference.wrong}
         table.model.objects.filter(**{f"{table.key}__among": wrong}).delete()
-    if difference.missing:
-        insert(table.model, _columns(table.model), map(_content, difference.missing))
+    if difference.wanted:
+        insert(table.model, _columns(table.model), difference.wanted)
     return difference.size
 
 
@@ -543,19 +575,18 @@ def drift() -> Iterator[Difference]:
     waiting = set(recent.values_list("address", flat=True))
     seen: set[tuple[object, ...]] = set()
 
-    def is_news(row: Model, sign: str) -> bool:
-        mark = (type(row), sign, *_content(row))
-        if mark in seen or row.pk in waiting:
-            return False
-        seen.add(mark)
-        return True
+    def news(model: type[Model], sign: str, contents: Iterable[Content]) -> list[Content]:
+        marks = {(model, sign, *content): content for content in contents if content[0] not in waiting}
+        found = [content for mark, content in marks.items() if mark not in seen]
+        seen.update(marks)
+        return found
 
     for keys in all_keys():
         for difference in differences(keys):
-            surplus = [row for row in difference.surplus if is_news(row, "-")]
-            missing = [row for row in difference.missing if is_news(row, "+")]
-            if surplus or missing:
-                yield Difference(difference.model, surplus, missing)
+            wrong = news(difference.model, "-", difference.wrong)
+            wanted = news(difference.model, "+", difference.wanted)
+            if wrong or wanted:
+                yield Difference(difference.model, wrong, wanted)
 
 
 def due() -> Iterator[Keys]:
@@ -591,17 +622,8 @@ def _names_of(keys: Iterable[str]) -> frozenset[str]:
     return frozenset(key.removeprefix("@") for key in keys if key.rfind("@") < 1)
 
 
-def _columns(model: type[Model]) -> list[str]:
-    """Those that we write."""
-    return [column.attname for column in model._meta.concrete_fields if not column.generated]
-
-
-def _row(model: type[Model], content: Sequence[object]) -> Any:
+def _row(model: type[Model], content: Content) -> Any:
     return model(**dict(zip(_columns(model), content, strict=True)))
-
-
-def _content(row: Model) -> tuple[object, ...]:
-    return tuple(getattr(row, column) for column in _columns(type(row)))
 
 
 def chunks(items: Iterable[T], size: int = _CHUNK) -> Iterator[list[T]]:

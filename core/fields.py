@@ -1,19 +1,28 @@
 """Columns that hold what mail servers compare."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.expressions import Combinable
-from django.db.models.lookups import In
+from django.db.models.lookups import In, Lookup
 from django.db.models.sql.compiler import SQLCompiler
 
 if TYPE_CHECKING:
     _CharField = models.CharField[str | Combinable, str]
+    _Lookup = Lookup[Any]
 else:
-    _CharField = models.CharField  # generic only in the stubs
+    # Generic only in the stubs.
+    _CharField = models.CharField
+    _Lookup = Lookup
 
+# Tables out of one parameter, and what they call their column.
+_LISTS = {
+    "postgresql": ("UNNEST(%s::text[]) AS given(local_part)", 'given.local_part COLLATE "C"'),
+    "sqlite": ("json_each(%s) AS given", "given.value"),
+}
 # Collations that compare byte for byte, blanks at the end included. SQLite's own default already does.
 _EXACT = {"postgresql": "C", "mysql": "utf8mb4_bin"}
 _EXACT_MARIADB = "utf8mb4_nopad_bin"
@@ -50,3 +59,40 @@ class Among(In):
             raise EmptyResultSet
         column, parameters = self.process_lhs(compiler, connection)
         return f"{column} = ANY(%s)", [*parameters, values]
+
+
+@ExactCharField.register_lookup
+class Extending(_Lookup):
+    """Addresses whose local part extends that of one of many: ``jo+…@…`` for ``jo@…``, whatever their domains.
+
+    A range of the index for each: the comma comes next to the plus.
+    """
+
+    lookup_name = "extending"
+    prepare_rhs = False
+
+    def as_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, tuple[str | int, ...]]:
+        """A chain of ranges."""
+        local_parts = {address.rpartition("@")[0] for address in self.rhs}
+        if not local_parts:
+            raise EmptyResultSet
+        column, parameters = self.process_lhs(compiler, connection)
+        if connection.vendor in _LISTS:
+            # The ranges one after the other: a chain of ORs is planned as one thing, and its length is limited.
+            table = connection.ops.quote_name(self.lhs.target.model._meta.db_table)
+            name = connection.ops.quote_name(self.lhs.target.column)
+            listed, value = _LISTS[connection.vendor]
+            join = f"{listed} JOIN {table} extending"
+            between = f"extending.{name} > {value} || '+' AND extending.{name} < {value} || ','"
+            inner = f"SELECT extending.{name} FROM {join} ON {between}"  # noqa: S608  names of our own
+            given: Any = list(local_parts)
+            if connection.vendor == "sqlite":
+                given = json.dumps(given)
+            return f"{column} IN ({inner})", (*parameters, given)
+        ranges = " OR ".join([f"({column} > %s AND {column} < %s)"] * len(local_parts))
+        values: list[Any] = []
+        for local_part in local_parts:
+            values += [*parameters, f"{local_part}+", *parameters, f"{local_part},"]
+        return f"({ranges})", tuple(values)

@@ -5,19 +5,30 @@ looks every object up again; an operation knows what it wrote, so it stores the 
 django-reversion as it is (``Version.objects.get_for_object``).
 """
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+from json.encoder import encode_basestring
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 import reversion
 from django.contrib.contenttypes.models import ContentType
-from django.core import serializers
-from django.db.models import Model
+from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
+from django.utils.encoding import is_protected_type
 from reversion.models import Revision, Version
 from reversion.revisions import _get_options  # the registered field list has no public reader
 
+from core.insertion import insert
 from core.models import User
 
-_CHUNK = 2_000
+if TYPE_CHECKING:
+    from django.db.models import Field, Model
+
+_COLUMNS = ("revision_id", "object_id", "content_type_id", "db", "format", "serialized_data", "object_repr")
+_ENCODER = DjangoJSONEncoder(ensure_ascii=False)
 
 # Hashes are secrets and sign-ins are not changes.
 reversion.register(User, exclude=("password", "last_login"))
@@ -28,18 +39,55 @@ def keep(instances: Sequence[Model], *, actor: User, comment: str) -> None:
     if not instances:
         return
     revision = Revision.objects.create(date_created=timezone.now(), user=actor, comment=comment)
-    Version.objects.bulk_create((_version(revision, instance) for instance in instances), batch_size=_CHUNK)
+    insert(Version, _COLUMNS, [_version(revision.pk, instance) for instance in instances])
 
 
-def _version(revision: Revision, instance: Model) -> Version:
+def _version(revision: int, instance: Model) -> tuple[object, ...]:
     model = instance._meta.concrete_model or type(instance)
-    options = _get_options(model)
-    return Version(
-        revision=revision,
-        content_type=ContentType.objects.get_for_model(model),
-        object_id=str(instance.pk),
-        db="default",
-        format=options.format,
-        serialized_data=serializers.serialize(options.format, (instance,), fields=options.fields),
-        object_repr=str(instance),
+    content_type = ContentType.objects.get_for_model(model).pk
+    return (
+        revision,
+        str(instance.pk),
+        content_type,
+        "default",
+        "json",
+        _serialized(model, instance),
+        str(instance),
     )
+
+
+def _serialized(model: type[Model], instance: Model) -> str:
+    """What the serializer of Django writes to JSON, in a tenth of the time."""
+    fields, read = _kept_fields(model)
+    values = zip(fields, read(instance), strict=True)
+    pairs = [f'"{field.name}": {_json(field, value, instance)}' for field, value in values]
+    label, pk = instance._meta.label_lower, _ENCODER.encode(instance.pk)
+    return f'[{{"model": "{label}", "pk": {pk}, "fields": {{{", ".join(pairs)}}}}}]'
+
+
+@cache
+def _kept_fields(model: type[Model]) -> tuple[list[Field[Any, Any]], Callable[[Model], tuple[object, ...]]]:
+    """Fields of a registered model, and what reads all of them."""
+    kept = set(_get_options(model).fields)
+    fields = [
+        field
+        for field in model._meta.local_fields
+        if getattr(field, "serialize", True) and kept & {field.name, field.attname}
+    ]
+    return fields, attrgetter(*(field.attname for field in fields))
+
+
+def _json(field: Field[Any, Any], value: Any, instance: Model) -> str:
+    kind = type(value)
+    if kind is str:
+        return encode_basestring(value)
+    if kind is int:
+        return str(value)
+    is_native: bool = is_protected_type(value)
+    return _encoded(kind.__name__, value) if is_native else encode_basestring(field.value_to_string(instance))
+
+
+@lru_cache(maxsize=100)
+def _encoded(_kind: str, value: object) -> str:
+    """Dates, yes and no: the same for many rows. True is not 1 here."""
+    return _ENCODER.encode(value)

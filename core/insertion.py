@@ -6,33 +6,53 @@ import json
 from collections.abc import Iterable, Sequence
 from functools import cache, partial
 from itertools import chain, islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
-from django.db.models import JSONField
+from django.db.models import BooleanField, CharField, ForeignKey, IntegerField, JSONField, TextField
+from django.db.models.constants import OnConflict
 
 if TYPE_CHECKING:
     from django.db.models import Field, Model
 
-# The widest rows have 13 columns, and SQLite takes 32,766 parameters.
+# The widest rows have 16 columns, and SQLite takes 32,766 parameters.
 _CHUNK = 2_000
+_MANY = 50
+# What drivers take as it is: text, whole numbers, yes and no.
+_PLAIN = (CharField, TextField, IntegerField, BooleanField, ForeignKey)
 
 
-def insert(model: type[Model], columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
+def insert(
+    model: type[Model],
+    columns: Sequence[str],
+    rows: Iterable[tuple[Any, ...]],
+    *,
+    leave_present: bool = False,
+    returning: Sequence[str] = (),
+) -> list[tuple[Any, ...]]:
     """As ``bulk_create``, without an instance and a dozen calls for every row; defaults are not filled in.
 
-    What stands in many rows is made ready for the database once. Values are hashable.
+    What stands in many rows is made ready for the database once. Values are hashable. *leave_present*: a row that
+    violates a unique key is left out. Gives back the columns *returning*, where the database can.
     """
     by_name = {field.attname: field for field in model._meta.concrete_fields}
     fields = [by_name[column] for column in columns]
     names = ", ".join(map(connection.ops.quote_name, columns))
-    into = f"INSERT INTO {connection.ops.quote_name(model._meta.db_table)} ({names})"
-    ready = [cache(partial(_ready, field)) for field in fields]
+    conflict = OnConflict.IGNORE if leave_present else None
+    statement = connection.ops.insert_statement(on_conflict=conflict)
+    into = f"{statement} {connection.ops.quote_name(model._meta.db_table)} ({names})"
+    end = connection.ops.on_conflict_suffix_sql(fields, conflict, [], [])
+    if returning:
+        end += f" RETURNING {', '.join(map(connection.ops.quote_name, returning))}"
+    ready = [None if isinstance(field, _PLAIN) else cache(partial(_ready, field)) for field in fields]
     left = iter(rows)
+    told: list[tuple[Any, ...]] = []
     with connection.cursor() as cursor:
         while some := list(islice(left, _CHUNK)):
             prepared = [
-                list(map(make, column)) for make, column in zip(ready, zip(*some, strict=True), strict=True)
+                list(column) if make is None else list(map(make, column))
+                for make, column in zip(ready, zip(*some, strict=True), strict=True)
             ]
             if connection.vendor == "postgresql" and len(some) > 1:
                 source, values = _arrays(fields, prepared)
@@ -40,7 +60,38 @@ def insert(model: type[Model], columns: Sequence[str], rows: Iterable[tuple[Any,
                 row = f"({', '.join(['%s'] * len(fields))})"
                 source = f"VALUES {', '.join([row] * len(some))}"
                 values = list(chain.from_iterable(zip(*prepared, strict=True)))
-            cursor.execute(f"{into} {source}", values)
+            cursor.execute(f"{into} {source} {end}", values)
+            if returning:
+                told += cursor.fetchall()
+    return told
+
+
+def create(instances: Sequence[Model], *, key: str) -> None:
+    """Insert *instances* and give them their primary keys; *key* is a unique column of theirs that has a value.
+
+    As ``bulk_create``, without its dozen calls for every value. Few are one statement, many one more for their keys.
+    """
+    if not instances:
+        return
+    model = type(instances[0])
+    rows = model._default_manager
+    if len(instances) < _MANY:
+        rows.bulk_create(instances)
+        return
+    fields = [field for field in model._meta.concrete_fields if not (field.primary_key or field.generated)]
+    columns = [field.attname for field in fields]
+    contents = map(attrgetter(*columns), instances)
+    if connection.features.can_return_rows_from_bulk_insert:
+        pk = model._meta.pk.attname
+        found = dict(insert(model, columns, contents, returning=(key, pk)))
+    else:
+        insert(model, columns, contents)
+        keys = [getattr(instance, key) for instance in instances]
+        found = dict(rows.order_by().filter(**{f"{key}__in": keys}).values_list(key, "pk"))
+    for instance in instances:
+        instance.pk = found[getattr(instance, key)]
+        instance._state.adding = False
+        instance._state.db = connection.alias
 
 
 def _arrays(fields: Sequence[Field[Any, Any]], columns: Sequence[list[Any]]) -> tuple[str, list[Any]]:

@@ -4,11 +4,13 @@ import reversion
 from django.utils.translation import gettext_lazy as _
 
 from admin import domain_features, publication
+from admin.imports.row_types import add_row_type
 from admin.lookups import Lookup
 from admin.operations.domains import on_deletion
 from admin.queries import events
 from core.signals import register_postfix_maps
 from parameters import tools
+from relaydomains.imports import ROW_TYPE
 from relaydomains.lookups import POSTFIX
 from relaydomains.models import RelayDomain, Service
 from relaydomains.operations.relaying import delete_relays
@@ -38,6 +40,7 @@ def wire() -> None:
     publication.relays_from(relays)
     on_deletion(delete_relays)
     domain_features.add(FEATURE)
+    add_row_type(ROW_TYPE)
     events.speak_of("relaydomain", _EVENTS, _FIELDS)
 
 

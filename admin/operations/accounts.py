@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Case, Q, Value, When
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from reversion.models import Revision
 
@@ -51,6 +52,7 @@ from core.addresses import (
     canonical_sender_address,
     split_address,
 )
+from core.insertion import create, insert
 from core.models import User
 from core.operation import operation, record
 from core.operations.passwords import Secret, check_secret, hashed_secrets
@@ -72,6 +74,8 @@ from limits.operations import (
 from parameters.operations import remove_preferences_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from core.actor import Actor
 
 
@@ -166,7 +170,8 @@ def create_hashed_accounts(
     }
     senders = {p: draft.mailbox.sender_addresses for p, draft in enumerate(drafts) if draft.mailbox}
     check_foreign(actor, logins, senders, domains, refusals)
-    accounts = [_unsaved(draft, secret, actor) for draft, secret in zip(drafts, secrets, strict=True)]
+    now = timezone.now()
+    accounts = [_unsaved(draft, secret, actor, now) for draft, secret in zip(drafts, secrets, strict=True)]
     for position, (draft, account, secret) in enumerate(zip(drafts, accounts, secrets, strict=True)):
         check_role(actor, draft.role, refusals, position)
         check_master(actor, account, refusals, position, wanted=draft.master_user)
@@ -184,7 +189,7 @@ def create_hashed_accounts(
     check_shares(actor, new_shares(wanted, domains), refusals)
     _spend(actor, drafts, domains, refusals)
     refusals.raise_if_any()
-    Account.objects.bulk_create(accounts)
+    create(accounts, key="username")
     open_allowances(actor, accounts)
     pairs = [(a, d.mailbox) for a, d in zip(accounts, drafts, strict=True) if d.mailbox is not None]
     mailboxes = save_mailboxes(actor, pairs, domains, homes)
@@ -315,7 +320,7 @@ def check_claims(claims: Sequence[Claim], domains: Mapping[str, Domain], refusal
     repeated = duplicates(name for names in own for name in names)
     asked = set().union(*own)
     # An account's e-mail address is that of its mailbox, and blank without one.
-    present = User.objects.filter(Q(username__in=asked) | Q(email__in=asked)).values_list(
+    present = User.objects.filter(Q(username__among=asked) | Q(email__among=asked)).values_list(
         "pk", "username", "email"
     )
     holders = {name: pk for pk, *names in present for name in names if name}
@@ -348,7 +353,7 @@ def check_claims(claims: Sequence[Claim], domains: Mapping[str, Domain], refusal
 
 def _aliases_and_homes(addresses: Sequence[str]) -> tuple[set[str], set[str]]:
     """Aliases at *addresses*, and directories of theirs that are somebody's already; one query tells both."""
-    there = Alias.objects.order_by().filter(address__in=addresses).values_list("address")
+    there = Alias.objects.order_by().filter(address__among=addresses).values_list("address")
     texts = {text for (text,) in there.union(occupied(addresses), all=True)}
     aliases = {text for text in texts if "@" in text}
     return aliases, texts - aliases
@@ -428,7 +433,7 @@ def check_administered(
             refuse_unknown_domain(refusals, position, "administers", name)
 
 
-def _unsaved(draft: AccountSpec, secret: Secret, actor: Actor) -> Account:
+def _unsaved(draft: AccountSpec, secret: Secret, actor: Actor, now: datetime) -> Account:
     return Account(
         username=draft.username,
         email=draft.mailbox.address if draft.mailbox else "",
@@ -442,6 +447,7 @@ def _unsaved(draft: AccountSpec, secret: Secret, actor: Actor) -> Account:
         secondary_email=draft.secondary_email,
         master_user=draft.master_user,
         owner=actor.user,
+        date_joined=now,
     )
 
 
@@ -452,23 +458,27 @@ def save_mailboxes(
     homes: set[str],
 ) -> dict[int, Mailbox]:
     """Mailboxes, owned by the actor, their usage rows and sender addresses; by account."""
-    mailboxes = Mailbox.objects.bulk_create(
-        _unsaved_mailbox(actor, account, spec, domains, homes) for account, spec in pairs
-    )
+    now = timezone.now()
+    mailboxes = [_unsaved_mailbox(actor, account, spec, domains, homes, now) for account, spec in pairs]
+    create(mailboxes, key="user_id")
     SenderAddress.objects.bulk_create(
         SenderAddress(mailbox=mailbox, address=address)
         for mailbox, (_account, spec) in zip(mailboxes, pairs, strict=True)
         for address in spec.sender_addresses
     )
     # A row may be there already: Dovecot writes it for whoever receives mail, and never waits for us.
-    Quota.objects.bulk_create(
-        (Quota(username=spec.address) for _account, spec in pairs), ignore_conflicts=True
-    )
+    unused = ((spec.address, 0, 0) for _account, spec in pairs)
+    insert(Quota, ("username", "bytes", "messages"), unused, leave_present=True)
     return {mailbox.user_id: mailbox for mailbox in mailboxes}
 
 
 def _unsaved_mailbox(
-    actor: Actor, account: Account, spec: MailboxSpec, domains: Mapping[str, Domain], homes: set[str]
+    actor: Actor,
+    account: Account,
+    spec: MailboxSpec,
+    domains: Mapping[str, Domain],
+    homes: set[str],
+    now: datetime,
 ) -> Mailbox:
     local_part, name = split_address(spec.address)
     domain = domains[name]
@@ -479,8 +489,10 @@ def _unsaved_mailbox(
         user=account,
         quota=domain.default_mailbox_quota if spec.quota is None else spec.quota,
         use_domain_quota=follows,
-        home=home_for_new(spec.address, homes),
+        home=home_for_new(spec.address, homes) if homes else "",
         owner=actor.user,
+        creation=now,
+        last_modification=now,
     )
 
 

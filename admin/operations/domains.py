@@ -219,13 +219,14 @@ def create_domain_aliases(actor: Actor, /, specs: Sequence[DomainAliasSpec]) -> 
     Codes: as for domains as far as they are about names, ``unknown_domain``, ``limit_reached``,
     ``domain_limit_reached``.
     """
-    return _create_domain_aliases(actor, specs, unauthorized(actor, [spec.name for spec in specs]))
+    return create_checked_domain_aliases(actor, specs, unauthorized(actor, [spec.name for spec in specs]))
 
 
 @operation("domain_alias.create", allow=policies.may_manage_domains)
-def _create_domain_aliases(
+def create_checked_domain_aliases(
     actor: Actor, /, specs: Sequence[DomainAliasSpec], objections: Mapping[str, Objection]
 ) -> list[DomainAlias]:
+    """As :func:`create_domain_aliases`, when the DNS has been asked already."""
     refusals = Refusals()
     drafts = [
         replace(

@@ -40,11 +40,15 @@ def replace_hash(user: User, stored: str, hashed: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A password and its hash, made before the transaction begins: hashing is slow on purpose."""
+    """A password and its hash, made before the transaction begins: hashing is slow on purpose.
+
+    Of a hash that *is_given* nobody knows the password.
+    """
 
     clear: str
     hashed: str
-    is_random: bool
+    is_random: bool = False
+    is_given: bool = False
     error: passwords.PasswordError | None = None
 
 
@@ -68,7 +72,7 @@ def hashed_secrets(given: Sequence[str | None]) -> list[Secret]:
         try:
             result = passwords.hash_password(clear, policy.scheme, policy.rounds)
         except passwords.PasswordError as error:
-            return Secret(clear, "", is_random=False, error=error)
+            return Secret(clear, "", error=error)
         return Secret(clear, result, is_random=is_random)
 
     # Drawn here: a thread of the pool would open a database connection of its own to read parameters.
@@ -80,12 +84,30 @@ def hashed_secrets(given: Sequence[str | None]) -> list[Secret]:
         return list(pool.map(hashed, clear, random))
 
 
+def given_hash(stored: str) -> Secret:
+    """A hash that was made elsewhere, if it can be stored."""
+    if passwords.is_acceptable(stored):
+        return Secret("", stored, is_given=True)
+    return Secret("", "", is_given=True, error=passwords.PasswordError("hash_unacceptable"))
+
+
+def unhashed(clear: str) -> Secret:
+    """A password without its hash, for a rehearsal: it is judged as any other, and opens nothing."""
+    try:
+        passwords.check_secret(clear, hashing_policy().scheme)
+    except passwords.PasswordError as error:
+        return Secret(clear, "", error=error)
+    return Secret(clear, passwords.unusable_password())
+
+
 def check_secret(account: User, secret: Secret, refusals: Refusals, position: int) -> None:
     """The rules of the schemes and of the validators; a random password keeps them by itself."""
     if secret.is_random:
         return
     if secret.error is not None:
         refusals.add(position, "password", secret.error.code, secret.error.message)
+        return
+    if secret.is_given:
         return
     try:
         validate_password(secret.clear, account)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from django.utils.functional import Promise
 
 MAX_SECRET_BYTES: Final = 4096
+# As long as the column that keeps it.
+MAX_HASH: Final = 256
 MIN_ROUNDS: Final = 1_000
 # crypt(3) allows 999,999,999 rounds, which is ten minutes of one core for each attempt to sign in.
 MAX_ROUNDS: Final = 2_000_000
@@ -58,6 +60,8 @@ _BCRYPT: Final = re.compile(r"\$2[aby]\$(\d\d)\$[./0-9A-Za-z]{21}[.Oeu][./0-9A-Z
 _MD5_CRYPT: Final = re.compile(r"\$1\$[./0-9A-Za-z]{0,8}\$[./0-9A-Za-z]{22}")
 _DES_CRYPT: Final = re.compile(r"[./0-9A-Za-z]{13}")
 _BSDI_CRYPT: Final = re.compile(r"_[./0-9A-Za-z]{2}\.\.[./0-9A-Za-z]{15}")  # at most 4,095 rounds
+_UNUSABLE_LENGTH: Final = 40
+_UNUSABLE: Final = re.compile(rf"\{{CRYPT\}}![0-9A-Za-z]{{{_UNUSABLE_LENGTH}}}")
 _YESCRYPT: Final = re.compile(r"\$y\$j[5-9A]T\$[./0-9A-Za-z]{1,86}\$[./0-9A-Za-z]{43}")
 _ARGON2: Final = re.compile(
     r"\$argon2(id?)\$v=19\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,2})\$[+/0-9A-Za-z]+\$[+/0-9A-Za-z]+"
@@ -68,6 +72,9 @@ _MESSAGES: Final[Mapping[str, Promise]] = {
     "password_empty": _("Enter a password."),
     "password_too_long": _("This password is too long: at most %(limit)d bytes are possible."),
     "rounds_out_of_range": _("The number of rounds must be between %(least)d and %(most)d."),
+    "hash_unacceptable": _(
+        "This is not a hash that Dovecot and the panel both understand, such as “{SHA512-CRYPT}$6$…”."
+    ),
     "scheme_unknown": _("“%(scheme)s” is not a password scheme that can be chosen."),
 }
 
@@ -154,7 +161,7 @@ def random_password(length: int) -> str:
 
 def unusable_password() -> str:
     """A stored value that no secret matches, here and in Dovecot, whatever its default scheme is."""
-    return f"{{CRYPT}}!{random_password(40)}"
+    return f"{{CRYPT}}!{random_password(_UNUSABLE_LENGTH)}"
 
 
 def is_usable(stored: str) -> bool:
@@ -218,6 +225,27 @@ _MAKERS: Final[Mapping[str, Callable[[bytes, int], str]]] = {
     "crypt": lambda raw, _rounds: _make_crypt(raw, _salt(2)),
     "plain": lambda raw, _rounds: raw.decode(),
 }
+
+
+# --- Given hashes ---------------------------------------------------------------------------------------
+
+
+def is_acceptable(stored: str) -> bool:
+    """Whether a hash from elsewhere can be stored: in a scheme that hides the secret, well-formed, not too costly."""
+    if _UNUSABLE.fullmatch(stored):
+        return True
+    parsed = _parsed(stored)
+    if parsed is None or len(stored) > MAX_HASH:
+        return False
+    scheme, encoding, rest = parsed
+    plainly = _plainly(rest, encoding)
+    if scheme in _DIGESTS:
+        return _is_digest(rest, _DIGESTS[scheme], encoding)
+    if plainly is None or not plainly.isascii():
+        return False
+    if scheme.startswith("ARGON2"):
+        return _is_bounded_argon2(plainly)
+    return scheme in _CRYPT_SCHEMES and (_is_bounded_bcrypt(plainly) or _is_bounded_crypt(plainly))
 
 
 # --- Verification ---------------------------------------------------------------------------------------
@@ -383,22 +411,28 @@ def _passlib_call(setting: str) -> tuple[Any, dict[str, object], bool]:
 
 
 def _verify_bcrypt(raw: bytes, rest: str) -> bool:
-    form = _BCRYPT.fullmatch(rest)
-    if form is None or int(form[1]) not in _BCRYPT_COSTS or len(raw) > _BCRYPT_BYTES:
+    if not _is_bounded_bcrypt(rest) or len(raw) > _BCRYPT_BYTES:
         return False
     return _verify_by(bcrypt, raw, rest)
 
 
+def _is_bounded_bcrypt(rest: str) -> bool:
+    form = _BCRYPT.fullmatch(rest)
+    return form is not None and int(form[1]) in _BCRYPT_COSTS
+
+
 def _verify_argon2(raw: bytes, rest: str) -> bool:
+    return _is_bounded_argon2(rest) and _verify_by(argon2, raw, rest)
+
+
+def _is_bounded_argon2(rest: str) -> bool:
     form = _ARGON2.fullmatch(rest)
-    if (
-        form is None
-        or int(form[2]) > _MAX_ARGON2_MEMORY_KIB
-        or int(form[3]) > _MAX_ARGON2_TIME
-        or int(form[4]) > _MAX_ARGON2_PARALLELISM
-    ):
-        return False
-    return _verify_by(argon2, raw, rest)
+    return (
+        form is not None
+        and int(form[2]) <= _MAX_ARGON2_MEMORY_KIB
+        and int(form[3]) <= _MAX_ARGON2_TIME
+        and int(form[4]) <= _MAX_ARGON2_PARALLELISM
+    )
 
 
 def _verify_by(handler: Any, raw: bytes, rest: str) -> bool:
@@ -428,16 +462,12 @@ _DIGESTS: Final[Mapping[str, _Digest]] = {
     "SSHA256": _Digest("sha256", 32, salted=True),
     "SSHA512": _Digest("sha512", 64, salted=True),
 }
+_CRYPT_SCHEMES: Final = frozenset({"CRYPT", "DESCRYPT", "MD5CRYPT", "SHA256CRYPT", "SHA512CRYPT", "BLFCRYPT"})
 _VERIFIERS: Final[Mapping[str, Callable[[bytes, str], bool]]] = {
     "PLAIN": _verify_plain,
     "CLEAR": _verify_plain,
     "CLEARTEXT": _verify_plain,
-    "CRYPT": _verify_crypt,
-    "DESCRYPT": _verify_crypt,
-    "MD5CRYPT": _verify_crypt,
-    "SHA256CRYPT": _verify_crypt,
-    "SHA512CRYPT": _verify_crypt,
-    "BLFCRYPT": _verify_crypt,
+    **dict.fromkeys(_CRYPT_SCHEMES, _verify_crypt),
     "ARGON2I": _verify_argon2,
     "ARGON2ID": _verify_argon2,
 }
@@ -447,12 +477,25 @@ def _verify_digest(raw: bytes, rest: str, digest: _Digest, encoding: str | None)
     """Digest, followed by the salt if there is one; in hexadecimal when named or recognised by its length."""
     if digest.algorithm == "md5" and not digest.salted and rest.startswith("$1$") and encoding is None:
         return _verify_crypt(raw, rest)  # Dovecot's {MD5} may be MD5-CRYPT as well
-    kept = _decoded(rest, digest, encoding)
-    if kept is None or len(kept) < digest.bytes or (len(kept) > digest.bytes) is not digest.salted:
+    kept = _kept(rest, digest, encoding)
+    if kept is None:
         return False
     expected, salt = kept[: digest.bytes], kept[digest.bytes :]
     made = hashlib.new(digest.algorithm, raw + salt, usedforsecurity=False).digest()
     return hmac.compare_digest(made, expected)
+
+
+def _is_digest(rest: str, digest: _Digest, encoding: str | None) -> bool:
+    is_crypt = digest.algorithm == "md5" and encoding is None and _MD5_CRYPT.fullmatch(rest) is not None
+    return (is_crypt and not digest.salted) or _kept(rest, digest, encoding) is not None
+
+
+def _kept(rest: str, digest: _Digest, encoding: str | None) -> bytes | None:
+    """Digest and salt; None where they have the wrong length."""
+    kept = _decoded(rest, digest, encoding)
+    if kept is None or len(kept) < digest.bytes or (len(kept) > digest.bytes) is not digest.salted:
+        return None
+    return kept
 
 
 def _decoded(rest: str, digest: _Digest, encoding: str | None) -> bytes | None:

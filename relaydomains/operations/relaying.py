@@ -92,17 +92,18 @@ def create_relay_domains(actor: Actor, /, specs: Sequence[RelayDomainSpec]) -> l
     names = [name for spec in specs for name in (spec.name, *spec.aliases)]
     refused_names = unauthorized(actor, names)
     refused_hosts = objections_to(actor, [spec.target_host for spec in specs])
-    return _create_relay_domains(actor, specs, refused_names, refused_hosts)
+    return create_checked_relay_domains(actor, specs, refused_names, refused_hosts)
 
 
 @operation("relay_domain.create", allow=policies.may_manage_relay_domains)
-def _create_relay_domains(
+def create_checked_relay_domains(
     actor: Actor,
     /,
     specs: Sequence[RelayDomainSpec],
     refused_names: Mapping[str, Objection],
     refused_hosts: Objections,
 ) -> list[RelayDomain]:
+    """As :func:`create_relay_domains`, when the DNS has been asked already."""
     refusals = Refusals()
     relays = _new_relays(actor, specs, refused_hosts, refusals)
     saved: list[RelayDomain] = []

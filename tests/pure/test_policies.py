@@ -46,6 +46,8 @@ BY_ROLE: dict[str, set[Role]] = {
     "may_collect_last_logins": {SUPER},
     "may_decide_about_directories": {SUPER},
     "may_make_master_users": {SUPER},
+    "may_give_hashes": {SUPER},
+    "may_import": ADMINISTRATORS,
     "may_change_parameters": {SUPER},
     "may_grant": {SUPER, RESELLER},
     "may_manage_relay_domains": {SUPER, RESELLER},

@@ -1,0 +1,1 @@
+"""Files that name things to create: read, planned as a whole, and carried out as planned."""

@@ -1,0 +1,421 @@
+"""Files on their way in: a private copy that nobody changes any more, its encoding, its lines and their cells.
+
+One line is one row: no value of ours contains a line break, so a quote that is open at the end of a line was forgotten.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from io import TextIOWrapper
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, BinaryIO, Final, NamedTuple, Protocol, Self
+
+from django.utils.translation import gettext as _
+
+from admin.imports.cells import Column
+from core.spreadsheets import original
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+MAX_CELL: Final = 10_000
+# 2,000 recipients of 100 characters, and some.
+MAX_LINE: Final = 400_000
+_BLOCK: Final = 1 << 20
+_LOOKED_AT: Final = 50
+_SEPARATORS: Final = ";,\t|:"
+_BOMS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+class Row(NamedTuple):
+    """One thing to create: the line that names it, its type, and the cells after the type.
+
+    *fault* says why the line cannot be read; then there are no cells.
+    """
+
+    line: int
+    kind: str
+    cells: Sequence[str]
+    fault: tuple[str, str] | None = None
+
+
+class Source(Protocol):
+    """Whatever rows can be read from, as often as needed, always the same."""
+
+    def rows(self) -> Iterator[Row]:
+        """Every row, in order."""
+
+    def place(self, line: int) -> str:
+        """Where a row stands, in words."""
+
+
+class FileError(Exception):
+    """A file that cannot be read at all; the message says why, and where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a file is written. Blank: it is found out.
+
+    *header*: the first line names the columns; *kind*: the type of every line, where none says it; *columns*: what
+    columns of the header mean, where their names do not say it.
+    """
+
+    separator: str = ""
+    encoding: str = ""
+    header: bool | None = None
+    kind: str = ""
+    columns: Mapping[str, str] | None = None
+
+
+# The columns after the type, by type.
+Columns = Mapping[str, Sequence[Column]]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a file turned out to be written.
+
+    *order*: for each type where its cells stand in a line, or what they are where the header has no such column.
+    """
+
+    separator: str
+    header: tuple[str, ...] = ()
+    kind: str = ""
+    kind_at: int | None = 0
+    order: Mapping[str, Sequence[int | str]] | None = None
+
+
+class CsvFile:
+    """A copy of one or several files, read as one. To be closed."""
+
+    def __init__(self, columns: Columns, layout: Layout) -> None:
+        self._columns = columns
+        self._layout = layout
+        self._parts: list[_Part] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the copies."""
+        self._stack.close()
+
+    def add(self, stream: BinaryIO, name: str) -> Form:
+        """Copy a file; raises :class:`FileError`."""
+        part = _Part(name, _copied(stream, name, self._stack), self._next_line())
+        self._parts.append(part)
+        part.encoding = self._layout.encoding or _encoding(part.copy)
+        part.lines = _checked(part)
+        part.form = _form(part, self._columns, self._layout)
+        return part.form
+
+    def add_path(self, path: Path) -> Form:
+        """Copy the file at *path*; raises :class:`FileError`."""
+        try:
+            with path.open("rb") as stream:
+                return self.add(stream, path.name)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise FileError(_("%(file)s: %(reason)s") % {"file": path, "reason": reason}) from error
+
+    def _next_line(self) -> int:
+        return self._parts[-1].end if self._parts else 1
+
+    def rows(self) -> Iterator[Row]:
+        """Every row, in order; lines of a second file go on where the first one ended."""
+        for part in self._parts:
+            yield from _rows(part)
+
+    def place(self, line: int) -> str:
+        """The line, and the file where there are several."""
+        part = next(each for each in self._parts if line < each.end)
+        words = _("line %(line)d") % {"line": line - part.start + 1}
+        return f"{part.name}, {words}" if len(self._parts) > 1 else words
+
+
+@dataclass(slots=True)
+class _Part:
+    name: str
+    copy: IO[bytes]
+    # The number of its first line among those of all files.
+    start: int
+    encoding: str = ""
+    lines: int = 0
+    form: Form = Form(";")
+
+    @property
+    def end(self) -> int:
+        return self.start + self.lines
+
+
+# --- bytes -----------------------------------------------------------------------------------------------------
+
+
+def _copied(stream: BinaryIO, name: str, stack: ExitStack) -> IO[bytes]:
+    copy = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  the stack closes it
+    before = _mark(stream)
+    while some := stream.read(_BLOCK):
+        copy.write(some)
+    if _mark(stream) != before:
+        raise FileError(_("%(file)s changed while it was read. Try again.") % {"file": name})
+    return copy
+
+
+def _mark(stream: BinaryIO) -> tuple[int, int] | None:
+    """What changes when somebody writes to the file."""
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, AttributeError):  # not a file: an upload in memory
+        return None
+    return (status.st_size, status.st_mtime_ns)
+
+
+def _encoding(copy: IO[bytes]) -> str:
+    copy.seek(0)
+    beginning = copy.read(4)
+    return next((name for bom, name in _BOMS if beginning.startswith(bom)), "utf-8")
+
+
+def _text(part: _Part) -> TextIOWrapper:
+    """The copy from its beginning; what reads it detaches it."""
+    part.copy.seek(0)
+    return TextIOWrapper(part.copy, encoding=part.encoding, newline="")
+
+
+@contextmanager
+def _opened(part: _Part) -> Iterator[Iterator[str]]:
+    text = _text(part)
+    try:
+        yield _lines(text)
+    finally:
+        text.detach()
+
+
+def _lines(text: TextIOWrapper) -> Iterator[str]:
+    """Lines without their ends; of one that is too long, its beginning, longer than MAX_LINE."""
+    while line := text.readline(MAX_LINE + 1):
+        if len(line) > MAX_LINE and not line.endswith("\n"):
+            while (rest := text.readline(_BLOCK)) and not rest.endswith("\n"):
+                pass
+            yield line
+        else:
+            yield line.rstrip("\r\n")
+
+
+def _checked(part: _Part) -> int:
+    """The number of lines; raises :class:`FileError` for what is not text in the encoding."""
+    count = 0
+    try:
+        with _opened(part) as lines:
+            for line in lines:
+                count += 1
+                if "\0" in line:
+                    message = _("%(file)s, line %(line)d: a NUL character. This is not a text file.")
+                    raise FileError(message % {"file": part.name, "line": count})
+    except UnicodeError as error:
+        message = _(
+            "%(file)s, line %(line)d: this is not %(encoding)s. Save the file as UTF-8, or name its encoding."
+        )
+        shown = {"file": part.name, "line": _undecodable(part), "encoding": part.encoding.upper()}
+        raise FileError(message % shown) from error
+    except LookupError as error:
+        message = _("“%(encoding)s” is not an encoding.")
+        raise FileError(message % {"encoding": part.encoding}) from error
+    return count
+
+
+def _undecodable(part: _Part) -> int:
+    """The first line that is not text in the encoding: text is decoded in blocks, which are ahead of the lines."""
+    part.copy.seek(0)
+    decoder = codecs.getincrementaldecoder(part.encoding)()
+    line = 1
+    while some := part.copy.read(_BLOCK):
+        state = decoder.getstate()
+        try:
+            line += decoder.decode(some).count("\n")
+        except UnicodeError:
+            decoder.setstate(state)
+            with suppress(UnicodeError):
+                for byte in some:
+                    line += "\n" in decoder.decode(bytes([byte]))
+            break
+    return line
+
+
+# --- lines -----------------------------------------------------------------------------------------------------
+
+
+def _rows(part: _Part) -> Iterator[Row]:
+    form = part.form
+    arrange = _arrangement(form)
+    with _opened(part) as lines:
+        for number, line in enumerate(lines, part.start):
+            if not line or line.isspace() or (form.header and number == part.start):
+                continue
+            if len(line) > MAX_LINE:
+                message = _("This line has more than %(most)d characters.") % {"most": MAX_LINE}
+                yield Row(number, "", (), ("line_too_long", message))
+                continue
+            try:
+                cells = _cells(line, form.separator)
+            except csv.Error:
+                message = _("A quotation mark is opened and not closed, or stands inside a cell.")
+                yield Row(number, "", (), ("quote_open", message))
+                continue
+            if max(map(len, cells)) > MAX_CELL:
+                message = _("A cell has more than %(most)d characters.") % {"most": MAX_CELL}
+                yield Row(number, "", (), ("cell_too_long", message))
+                continue
+            yield arrange(number, [original(cell.strip()) for cell in cells])
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    if '"' not in line:
+        return line.split(separator)
+    csv.field_size_limit(MAX_LINE)
+    try:
+        return _parsed(line, separator)
+    except csv.Error:  # blanks between the closing quote and the separator?
+        return _parsed(re.sub(rf'" +(?={re.escape(separator)}|$)', '"', line), separator)
+
+
+def _parsed(line: str, separator: str) -> list[str]:
+    return next(csv.reader([line], delimiter=separator, strict=True, skipinitialspace=True))
+
+
+def _arrangement(form: Form) -> Callable[[int, list[str]], Row]:
+    """What makes a row of the cells of a line."""
+    if form.order is None:
+        return lambda number, cells: Row(number, cells[0].lower(), cells[1:])
+    order = form.order
+
+    def arranged(number: int, cells: list[str]) -> Row:
+        kind = form.kind
+        if form.kind_at is not None:
+            kind = (cells[form.kind_at] if form.kind_at < len(cells) else "").lower()
+        places = order.get(kind)
+        if places is None:
+            return Row(number, kind, ())
+        return Row(number, kind, [_cell(cells, at) for at in places])
+
+    return arranged
+
+
+def _cell(cells: Sequence[str], at: int | str) -> str:
+    if isinstance(at, str):
+        return at
+    return cells[at] if at < len(cells) else ""
+
+
+# --- how a file is written -------------------------------------------------------------------------------------
+
+
+def _form(part: _Part, columns: Columns, layout: Layout) -> Form:
+    with _opened(part) as lines:
+        first = [line for line, _number in zip(lines, range(_LOOKED_AT), strict=False) if line.strip()]
+    separator = layout.separator or _separator(first, columns, layout)
+    if len(separator) != 1 or separator in '"\r\n\0':
+        raise FileError(_("The separator is one character, and no quotation mark."))
+    try:
+        names = tuple(cell.strip() for cell in _cells(first[0][:MAX_LINE], separator)) if first else ()
+    except csv.Error:
+        names = ()
+    if layout.header is False or not names:
+        return Form(separator)
+    if layout.header is None and not layout.columns and not _names_columns(names, columns):
+        if layout.kind:
+            raise FileError(_("A type for every line needs a first line that names the columns."))
+        return Form(separator)
+    return _with_header(part, separator, names, columns, layout)
+
+
+def _separator(first: Sequence[str], columns: Columns, layout: Layout) -> str:
+    """What follows the type on the first lines; with a header, what divides it into most cells."""
+    for line in first:
+        kind = next((kind for kind in columns if line.lstrip('"').lower().startswith(kind)), "")
+        rest = line.lstrip('"')[len(kind) :].lstrip('" ')
+        if kind and rest[:1] in set(_SEPARATORS) and not layout.header:
+            return rest[0]
+    return max(_SEPARATORS, key=first[0].count) if first else ";"
+
+
+def _names_columns(names: Sequence[str], columns: Columns) -> bool:
+    """Whether a first line is a header: no type begins it, and most of its cells are names of columns."""
+    if names[0].lower() in columns:
+        return False
+    known = {column.name for each in columns.values() for column in each} | {"type"}
+    return sum(_plain(name) in known for name in names) * 2 > len(names)
+
+
+def _plain(name: str) -> str:
+    return "_".join(name.lower().replace("-", " ").replace("_", " ").split())
+
+
+def _with_header(
+    part: _Part, separator: str, names: tuple[str, ...], columns: Columns, layout: Layout
+) -> Form:
+    given = {_plain(name): _plain(meaning) for name, meaning in (layout.columns or {}).items()}
+    meanings = [given.get(_plain(name), _plain(name)) for name in names]
+    if absent := sorted(set(given) - set(map(_plain, names))):
+        message = _("%(file)s has no column “%(name)s”. Its columns: %(names)s.")
+        shown = {"file": part.name, "name": absent[0], "names": ", ".join(names)}
+        raise FileError(message % shown)
+    kind = layout.kind.lower()
+    if kind and kind not in columns:
+        message = _("“%(type)s” is not a type of line. Types: %(types)s.")
+        raise FileError(message % {"type": layout.kind, "types": ", ".join(columns)})
+    kind_at = meanings.index("type") if "type" in meanings and not kind else None
+    if not kind and kind_at is None:
+        raise FileError(
+            _("%(file)s: no column is the type of a line, so say which type all lines have.")
+            % {"file": part.name}
+        )
+    order = _orders(part.name, meanings, columns, kind)
+    return Form(separator, names, kind, kind_at, order)
+
+
+def _orders(file: str, meanings: Sequence[str], columns: Columns, kind: str) -> dict[str, list[int | str]]:
+    """Places by type: of the one type of all lines, else of those that the file has columns for."""
+    if kind:
+        return {kind: _places(file, meanings, columns[kind])}
+    orders = {}
+    for each, wanted in columns.items():
+        with suppress(FileError):
+            orders[each] = _places(file, meanings, wanted)
+    return orders
+
+
+def _places(file: str, meanings: Sequence[str], wanted: Sequence[Column]) -> list[int | str]:
+    places: list[int | str] = []
+    for column in wanted:
+        found = [at for at, each in enumerate(meanings) if each == column.name]
+        if column.repeats:
+            places += found
+        elif found:
+            places.append(found[0])
+        elif column.default is not None:
+            places.append(column.default)
+        else:
+            message = _("%(file)s: no column is “%(name)s”. Say which one it is.")
+            raise FileError(message % {"file": file, "name": column.name})
+    return places
