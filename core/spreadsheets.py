@@ -1,0 +1,46 @@
+"""Cells of CSV files that a spreadsheet shows and never runs, and the way back."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+DEFAULT_SEPARATOR: Final = ";"
+ENCODING: Final = "utf-8"
+
+_MARK: Final = "'"
+# Also as East Asian keyboards write them: spreadsheets take those for the same.
+_STARTS_OF_FORMULAS: Final = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")
+# What begins with one of these is a formula to some spreadsheets, whatever comes next.
+_STARTS_OF_ANYTHING: Final = frozenset("\t\r\n")
+# Controls and what has no width.
+_UNSEEN: Final = frozenset({"Cc", "Cf"})
+
+
+def neutralised(text: str) -> str:
+    """The cell that says *text*. What a spreadsheet may take for a formula gets an apostrophe before it."""
+    return _MARK + text if _needs_mark(text) else text
+
+
+def original(text: str) -> str:
+    """What a cell says, blanks around it removed: exactly what was given to ``neutralised``.
+
+    An apostrophe that ``neutralised`` would not have written stays: files are written by people, too.
+    """
+    return text[1:] if text.startswith(_MARK) and _needs_mark(text[1:]) else text
+
+
+def is_separator(text: str) -> bool:
+    """Whether *text* may stand between cells: a tab, or one visible character that is no quotation mark."""
+    return len(text) == 1 and text != '"' and (text == "\t" or text.isprintable())
+
+
+def _needs_mark(text: str) -> bool:
+    if text[:1] == _MARK or text[:1] in _STARTS_OF_ANYTHING:
+        return True
+    start = next((character for character in text if not _is_unseen(character)), "")
+    return start in _STARTS_OF_FORMULAS
+
+
+def _is_unseen(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character) in _UNSEEN
