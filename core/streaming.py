@@ -1,0 +1,39 @@
+"""Rows of the database some thousand at a time: memory does not depend on how many there are."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Final, TypeVar
+
+from django.db import connections
+from django.db.models import Model, QuerySet
+
+M = TypeVar("M", bound=Model)
+
+_CHUNK: Final = 1000
+
+
+def in_chunks(rows: QuerySet[M]) -> Iterator[list[M]]:
+    """Lists of rows in the order of the query. Chunks are no snapshot: what was deleted meanwhile may be missing."""
+    return _by_keys(rows) if connections[rows.db].vendor == "mysql" else _by_cursor(rows)
+
+
+def with_keys(rows: QuerySet[M], keys: Sequence[int]) -> list[M]:
+    """Those of *rows* that have the *keys*, in the order of these."""
+    found = {row.pk: row for row in rows.order_by().filter(pk__in=list(keys))}
+    return [found[pk] for pk in keys if pk in found]
+
+
+def _by_cursor(rows: QuerySet[M]) -> Iterator[list[M]]:
+    left = iter(rows.iterator(chunk_size=_CHUNK))
+    while some := list(islice(left, _CHUNK)):
+        yield some
+
+
+def _by_keys(rows: QuerySet[M]) -> Iterator[list[M]]:
+    """The driver of MariaDB fetches whole results: keys, a few bytes each, instead of rows."""
+    keys = array("q", rows.values_list("pk", flat=True))
+    for start in range(0, len(keys), _CHUNK):
+        yield with_keys(rows, keys[start : start + _CHUNK])
