@@ -4,11 +4,13 @@ import reversion
 from django.utils.translation import gettext_lazy as _
 
 from admin import domain_features, publication
+from admin.exports.domain_rows import describe_by
 from admin.lookups import Lookup
 from admin.operations.domains import on_deletion
 from admin.queries import events
 from core.signals import register_postfix_maps
 from parameters import tools
+from relaydomains.exports import relay_domain_rows
 from relaydomains.lookups import POSTFIX
 from relaydomains.models import RelayDomain, Service
 from relaydomains.operations.relaying import delete_relays
@@ -38,6 +40,7 @@ def wire() -> None:
     publication.relays_from(relays)
     on_deletion(delete_relays)
     domain_features.add(FEATURE)
+    describe_by(relay_domain_rows)
     events.speak_of("relaydomain", _EVENTS, _FIELDS)
 
 
