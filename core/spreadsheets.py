@@ -9,12 +9,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, TypeAlias
 
+from django.utils.translation import gettext_lazy as _
+
 DEFAULT_SEPARATOR: Final = ";"
 ENCODING: Final = "utf-8"
 
 # Cells as they are meant, not neutralised yet.
 Row: TypeAlias = Sequence[str]
 
+_NO_SEPARATOR: Final = _("The separator is one visible character, or \\t for a tab, and no quotation mark.")
 _ROWS_AT_ONCE: Final = 1000
 _MARK: Final = "'"
 # Also as East Asian keyboards write them: spreadsheets take those for the same.
@@ -44,11 +47,10 @@ def is_separator(text: str) -> bool:
 
 
 def separator_of(text: str) -> str:
-    r"""The separator that somebody typed, ``\t`` for a tab; raises :class:`ValueError` where there cannot be one."""
+    r"""The separator that somebody typed, ``\t`` for a tab; raises :class:`ValueError` with a sentence for him."""
     separator = "\t" if text == r"\t" else text
     if not is_separator(separator):
-        msg = f"{text!r} is no separator."
-        raise ValueError(msg)
+        raise ValueError(_NO_SEPARATOR)
     return separator
 
 

@@ -88,7 +88,7 @@ def test_a_file_is_made_while_it_is_read() -> None:
 @pytest.mark.parametrize("text", ["", '"', "\r", "\n", "\0", ";;", "\u2028", "\x1c", "\ufeff", "\ud800"])
 def test_no_separator_is_also_something_else(text: str) -> None:
     assert not is_separator(text)
-    with pytest.raises(ValueError, match="is no separator"):
+    with pytest.raises(ValueError, match="one visible character"):
         separator_of(text)
 
 

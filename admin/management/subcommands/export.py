@@ -9,7 +9,6 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.core.management.base import CommandError, CommandParser
-from django.utils.translation import gettext as _
 
 from admin import policies
 from admin.exports.credentials import ExportError
@@ -53,8 +52,7 @@ class Command(ActingCommand):
         try:
             separator = separator_of(options["sepchar"])
         except ValueError as error:
-            message = _("The separator is one visible character, or \\t for a tab, and no quotation mark.")
-            raise CommandError(message) from error
+            raise CommandError(str(error)) from error
         pieces = csv_bytes(rows(actor), separator)
         if options["output"]:
             try:
