@@ -107,7 +107,7 @@ def _initial(request: AuthedRequest, listed: _List) -> dict[str, str]:
 
 
 def _show(request: AuthedRequest, listed: _List, form: CsvExportForm, ids: Ids | None) -> HttpResponse:
-    filtered = filter_of(request).keys() - {"page", "sort"}
+    filters = {name for name, value in filter_of(request).items() if value} - {"page", "sort"}
     return answer_form(
         request,
         "admin/csv_export.html",
@@ -116,7 +116,7 @@ def _show(request: AuthedRequest, listed: _List, form: CsvExportForm, ids: Ids |
         list_label=listed.label,
         list_url=list_url(request, listed.url_name),
         selected="" if ids is None else in_words(ids),
-        is_filtered=bool(filtered),
+        is_filtered=bool(filters),
         has_hashes=policies.may_export_hashes(request.actor),
     )
 
