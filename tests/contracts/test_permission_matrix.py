@@ -413,7 +413,7 @@ class Stage:
             noun = "domain"
         if route == "admin:domain_administrator_remove":
             return reverse(route, args=[self.objects[noun][target].pk, self.administrators[target]])
-        needs_pk = target and not route.endswith(("_create", "_bulk"))
+        needs_pk = target and not route.endswith(("_create", "_bulk", "_export"))
         return reverse(route, args=[self.objects[noun][target].pk] if needs_pk else [])
 
     def _api_url(self, route: str, target: str) -> str:
