@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from admin.bulk_changes import Ids, Kind
 from admin.models import Domain, DomainAlias
 from admin.queries import domains
-from core.streaming import in_chunks
+from core.streaming import in_order_of
 
 if TYPE_CHECKING:
     from core.actor import Actor
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # Rows by id of domain, for those of the domains handed in that the app knows more about.
 Describe: TypeAlias = "Callable[[Sequence[Domain]], Mapping[int, Row]]"
 
-_COLUMNS = ("name", "type", "quota", "default_mailbox_quota", "enabled")
+_COLUMNS = ("name", "quota", "default_mailbox_quota", "enabled")
 _describers: list[Describe] = []
 
 
@@ -34,7 +34,7 @@ def domain_rows(
     found = domains.matching(actor, given or {})
     if ids is not None:
         found = found.filter(pk__among=ids.get(Kind.DOMAIN, ()))
-    for some in in_chunks(found.only(*_COLUMNS).order_by("name")):
+    for some in in_order_of("name", found.only(*_COLUMNS)):
         rows = {domain.pk: _row(domain) for domain in some}
         for describe in _describers:
             rows |= describe(some)

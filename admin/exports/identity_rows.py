@@ -15,7 +15,7 @@ from admin.models import Account, Alias, AliasRecipient, Domain, Mailbox
 from admin.publication import chunks
 from admin.queries import identities
 from core.roles import Role
-from core.streaming import in_chunks, with_keys
+from core.streaming import in_order_of, with_keys
 
 if TYPE_CHECKING:
     from core.actor import Actor
@@ -45,7 +45,7 @@ def identity_rows(
 def _account_rows(actor: Actor, found: QuerySet[Account]) -> Iterator[Row]:
     with_hashes = policies.may_export_hashes(actor)
     columns = (*_ACCOUNT, "password") if with_hashes else _ACCOUNT
-    for some in in_chunks(found.only(*columns).order_by("username")):
+    for some in in_order_of("username", found.only(*columns)):
         quotas, administered = _quotas(some), _administered(actor, some)
         for account in some:
             row = (
@@ -90,7 +90,7 @@ def _alias_rows(found: QuerySet[Alias]) -> Iterator[Row]:
     found = found.only(*_ALIAS)
     last = _leading_to_aliases(found)
     come_last = frozenset(last)
-    for some in in_chunks(found.order_by("address")):
+    for some in in_order_of("address", found):
         yield from _rows_of([alias for alias in some if alias.pk not in come_last])
     for ids in chunks(last):
         yield from _rows_of(with_keys(found, ids))
@@ -130,7 +130,8 @@ def _rows_of(aliases: Sequence[Alias]) -> Iterator[Row]:
     for alias_id, address in found.values_list("alias_id", "address"):
         recipients[alias_id].append(address)
     for alias in aliases:
-        yield ("alias", alias.address, str(_works(alias)), *recipients[alias.pk])
+        if recipients[alias.pk]:  # else it was deleted a moment ago
+            yield ("alias", alias.address, str(_works(alias)), *recipients[alias.pk])
 
 
 def _works(alias: Alias) -> bool:
