@@ -22,7 +22,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from admin.bulk_changes import Kind
+from admin.bulk_changes import MOST, Kind
 from admin.exports import identity_rows as identities_exported
 from admin.exports.domain_rows import domain_rows
 from admin.exports.identity_rows import identity_rows
@@ -232,6 +232,10 @@ def test_ids_and_filters_choose_among_what_is_seen(cast: Cast) -> None:
     assert [row[1] for row in identity_rows(cast.dora, ids=ids)] == ["sam@dora.example"]
     chosen = {Kind.ALIAS: (alias.pk,)}
     assert [row[1] for row in identity_rows(cast.root, ids=chosen)] == ["info@mallory.example"]
+    keys = {pk for model in (Domain, Account, Alias) for pk in model.objects.values_list("pk", flat=True)}
+    as_many = dict.fromkeys(Kind, (*keys, *range(10**9, 10**9 + MOST)))
+    assert list(domain_rows(cast.root, ids=as_many)) == list(domain_rows(cast.root))
+    assert list(identity_rows(cast.root, ids=as_many)) == list(identity_rows(cast.root))
     assert list(identity_rows(cast.root, ids={})) == list(domain_rows(cast.root, ids={})) == []
     assert [row[1] for row in domain_rows(cast.root, {"q": "mallory"})] == ["mallory.example"]
     found = identity_rows(cast.root, {"domain": "mallory.example", "kind": "account"})
