@@ -1,13 +1,24 @@
-"""Cells of CSV files that a spreadsheet shows and never runs, and the way back."""
+"""CSV files whose cells a spreadsheet shows and never runs, and the way back."""
 
 from __future__ import annotations
 
+import csv
+import io
 import unicodedata
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Final, TypeAlias
+
+from django.utils.translation import gettext_lazy as _
 
 DEFAULT_SEPARATOR: Final = ";"
 ENCODING: Final = "utf-8"
 
+# Cells as they are meant, not neutralised yet.
+Row: TypeAlias = Sequence[str]
+
+_NO_SEPARATOR: Final = _("The separator is one visible character, or \\t for a tab, and no quotation mark.")
+_ROWS_AT_ONCE: Final = 1000
 _MARK: Final = "'"
 # Also as East Asian keyboards write them: spreadsheets take those for the same.
 _STARTS_OF_FORMULAS: Final = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")
@@ -35,8 +46,25 @@ def is_separator(text: str) -> bool:
     return len(text) == 1 and text != '"' and (text == "\t" or text.isprintable())
 
 
+def separator_of(text: str) -> str:
+    r"""The separator that somebody typed, ``\t`` for a tab; raises :class:`ValueError` with a sentence for him."""
+    separator = "\t" if text == r"\t" else text
+    if not is_separator(separator):
+        raise ValueError(_NO_SEPARATOR)
+    return separator
+
+
+def csv_bytes(rows: Iterable[Row], separator: str = DEFAULT_SEPARATOR) -> Iterator[bytes]:
+    """A file in pieces: every cell neutralised, quoted where it must be, lines ending with CR LF."""
+    left = iter(rows)
+    while some := list(islice(left, _ROWS_AT_ONCE)):
+        text = io.StringIO(newline="")
+        csv.writer(text, delimiter=separator).writerows(map(neutralised, row) for row in some)
+        yield text.getvalue().encode(ENCODING)
+
+
 def _needs_mark(text: str) -> bool:
-    if text[:1] == _MARK or text[:1] in _STARTS_OF_ANYTHING:
+    if text.startswith(_MARK) or text[:1] in _STARTS_OF_ANYTHING:
         return True
     start = next((character for character in text if not _is_unseen(character)), "")
     return start in _STARTS_OF_FORMULAS

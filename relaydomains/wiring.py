@@ -4,12 +4,14 @@ import reversion
 from django.utils.translation import gettext_lazy as _
 
 from admin import domain_features, publication
+from admin.exports.domain_rows import describe_by
 from admin.imports.row_types import add_row_type
 from admin.lookups import Lookup
 from admin.operations.domains import on_deletion
 from admin.queries import events
 from core.signals import register_postfix_maps
 from parameters import tools
+from relaydomains.exports import relay_domain_rows
 from relaydomains.imports import ROW_TYPE
 from relaydomains.lookups import POSTFIX
 from relaydomains.models import RelayDomain, Service
@@ -41,6 +43,7 @@ def wire() -> None:
     on_deletion(delete_relays)
     domain_features.add(FEATURE)
     add_row_type(ROW_TYPE)
+    describe_by(relay_domain_rows)
     events.speak_of("relaydomain", _EVENTS, _FIELDS)
 
 

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, Final, NamedTuple, Protocol, Sel
 from django.utils.translation import gettext as _
 
 from admin.imports.cells import Column
-from core.spreadsheets import original
+from core.spreadsheets import original, separator_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -333,9 +333,10 @@ def _cell(cells: Sequence[str], at: int | str) -> str:
 def _form(part: _Part, columns: Columns, layout: Layout) -> Form:
     with _opened(part) as lines:
         first = [line for line, _number in zip(lines, range(_LOOKED_AT), strict=False) if line.strip()]
-    separator = layout.separator or _separator(first, columns, layout)
-    if len(separator) != 1 or separator in '"\r\n\0':
-        raise FileError(_("The separator is one character, and no quotation mark."))
+    try:
+        separator = separator_of(layout.separator or _separator(first, columns, layout))
+    except ValueError as error:
+        raise FileError(str(error)) from error
     try:
         names = tuple(cell.strip() for cell in _cells(first[0][:MAX_LINE], separator)) if first else ()
     except csv.Error:

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
@@ -47,6 +45,7 @@ from admin.queries.bulk import (
     reported,
 )
 from admin.views.access import only
+from admin.views.selections import back_to_list, filter_of, list_url, objection_to
 from core.middleware import AuthedRequest
 from core.refusals import Refusal
 from core.refusing import refuse
@@ -130,13 +129,10 @@ def _answer(request: AuthedRequest, listed: _List) -> HttpResponse:
         return _carry_out(request, listed)
     verb = request.POST.get("verb", "")
     if verb not in listed.verbs:
-        return _back(request, listed, _("Choose what to do with them."))
+        return back_to_list(request, listed.url_name, _("Choose what to do with them."))
     ids = _selected(request, listed)
-    if not number_of(ids):
-        return _back(request, listed, _("Nothing was selected. Tick some rows first."))
-    if number_of(ids) > MOST:
-        shown = {"most": number_format(MOST, use_l10n=True, force_grouping=True)}
-        return _back(request, listed, _("At most %(most)s fit into one go. Narrow the list first.") % shown)
+    if objection := objection_to(ids):
+        return back_to_list(request, listed.url_name, objection)
     if verb == Verb.QUOTA:
         return _ask_how_much(request, listed, ids)
     return _show(request, listed, preview(request.actor, BulkChange(verb=Verb(verb)), ids))
@@ -147,7 +143,7 @@ def _selected(request: AuthedRequest, listed: _List) -> Ids:
     if "selection" in request.POST:
         return opened_selection(request.actor, request.POST["selection"], listed.kinds) or {}
     if "all" in request.POST:
-        return listed.matching(request.actor, _filter(request), MOST + 1)
+        return listed.matching(request.actor, filter_of(request), MOST + 1)
     return ticked(request.POST, listed.kinds)
 
 
@@ -161,7 +157,8 @@ def _ask_how_much(request: AuthedRequest, listed: _List, ids: Ids) -> HttpRespon
 def _carry_out(request: AuthedRequest, listed: _List) -> HttpResponse:
     carried = opened_plan(request.actor, request.POST["plan"], listed.kinds)
     if carried is None or carried[1].verb not in listed.verbs:
-        return _back(request, listed, _("This preview is too old. Select again and look at it once more."))
+        words = _("This preview is too old. Select again and look at it once more.")
+        return back_to_list(request, listed.url_name, words)
     ids, change = carried
     form = _confirmation(ids, change, data=request.POST)
     if form.is_valid():
@@ -201,7 +198,7 @@ def _show(
     if found is not None and form is None:
         initial = {
             "plan": sealed(request.actor, found.ids, found.change),
-            "filter": _filter(request).urlencode(),
+            "filter": filter_of(request).urlencode(),
         }
         form = _confirmation(found.ids, found.change, initial=initial)
     refused = any(asked.errors for asked in (form, amount) if asked is not None)
@@ -237,22 +234,6 @@ def _place(request: AuthedRequest, listed: _List) -> dict[str, Any]:
     return {
         "key": listed.key,
         "list_label": listed.label,
-        "list_url": _list_url(request, listed),
-        "filter": _filter(request).urlencode(),
+        "list_url": list_url(request, listed.url_name),
+        "filter": filter_of(request).urlencode(),
     }
-
-
-def _filter(request: AuthedRequest) -> QueryDict:
-    """What stood in the URL of the list."""
-    return QueryDict(request.POST.get("filter", ""))
-
-
-def _list_url(request: AuthedRequest, listed: _List) -> str:
-    given = _filter(request).urlencode()
-    return f"{reverse(listed.url_name)}?{given}" if given else reverse(listed.url_name)
-
-
-def _back(request: AuthedRequest, listed: _List, words: str) -> HttpResponseRedirect:
-    """To the list, with a word about what is missing."""
-    messages.warning(request, words)
-    return HttpResponseRedirect(_list_url(request, listed))

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.db import connections
 from django.db.models import Model, QuerySet
 from django.http import HttpResponseBase, StreamingHttpResponse
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-_CHUNK: Final = 1000
+from core.streaming import in_chunks, with_keys
+
 _DEFAULT_SIZE: Final = 50
 _LARGEST_SIZE: Final = 1000
 _DIGITS: Final = 9
@@ -100,7 +98,7 @@ def answer_list(
     if "page" in given or "page_size" in given:
         return _page(request, rows, present)
     # The first rows are read here: what goes wrong with them is an answer still.
-    chunks = _chunks(rows, present)
+    chunks = map(present, in_chunks(rows))
     first = next(chunks, [])
     return StreamingHttpResponse(_array(first, chunks), content_type="application/json")
 
@@ -132,28 +130,6 @@ def _sparse(wanted: str, known: Sequence[str], present: Present) -> Present:
 
 
 # --- all of them -----------------------------------------------------------------------------------------------
-
-
-def _chunks(rows: QuerySet[Any], present: Present) -> Iterator[list[Row]]:
-    return map(present, _by_keys(rows) if connections[rows.db].vendor == "mysql" else _by_cursor(rows))
-
-
-def _by_cursor(rows: QuerySet[Any]) -> Iterator[list[Any]]:
-    left = iter(rows.iterator(chunk_size=_CHUNK))
-    while some := list(islice(left, _CHUNK)):
-        yield some
-
-
-def _by_keys(rows: QuerySet[Any]) -> Iterator[list[Any]]:
-    """The driver of MariaDB fetches whole results: keys, a few bytes each, instead of rows."""
-    keys = array("q", rows.values_list("pk", flat=True))
-    for start in range(0, len(keys), _CHUNK):
-        yield _with_keys(rows, keys[start : start + _CHUNK])
-
-
-def _with_keys(rows: QuerySet[Any], keys: Sequence[int]) -> list[Any]:
-    found = {row.pk: row for row in rows.order_by().filter(pk__in=list(keys))}
-    return [found[pk] for pk in keys if pk in found]
 
 
 def _array(first: list[Row], others: Iterator[list[Row]]) -> Iterator[bytes]:
@@ -203,7 +179,7 @@ def _on_page(rows: QuerySet[Any], skipped: int, size: int, total: int) -> list[M
         ids = list(keys[skipped : skipped + size])
     else:
         ids = list(keys.reverse()[max(behind, 0) : total - skipped])[::-1]
-    return _with_keys(rows, ids)
+    return with_keys(rows, ids)
 
 
 def _number(request: Request, name: str, default: int) -> int:

@@ -145,6 +145,10 @@
     if (words) announce(words);
     all(".toast-note", event.target).forEach(fade);
   });
+  /* Links beside a list that mean what it shows now. */
+  document.addEventListener("htmx:pushedIntoHistory", () => {
+    for (const link of all("[data-same-filter]")) link.search = location.search;
+  });
   for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
     document.addEventListener(name, () => toastFrom("toast-unreachable"));
   }

@@ -47,6 +47,7 @@ PEOPLE = ("anonymous", "root", "rita", "dora", "sam", "mallory", "disabled")
 DOMAINS = {"doras": "dora.example", "mallorys": "mallory.example", "ritas": "reseller.example"}
 DELETION = "confirmation"
 NEW = "Another-Horse-8"
+FILE = {"filename": "all.csv", "sepchar": ";"}
 TARGET = {"target_host": "9.9.9.9", "target_port": "25", "service": "relay"}
 
 # route: {method and target: a status for each of PEOPLE}
@@ -190,6 +191,17 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
         "GET doras": "                     in   405  405  405  403  405  in",
         "POST doras": "                    in   200  200  200  403  200  in",
         "POST roots": "                    in   200  200  200  403  200  in",
+    },
+    # What a stranger selects is not in the file; test_csv_export.py reads it.
+    "admin:domain_export": {
+        "GET": "                           in   200  200  200  403  200  in",
+        "POST file": "                     in   200  200  200  403  200  in",
+        "POST doras": "                    in   200  200  200  403  200  in",
+    },
+    "admin:identity_export": {
+        "GET": "                           in   200  200  200  403  200  in",
+        "POST file": "                     in   200  200  200  403  200  in",
+        "POST doras": "                    in   200  200  200  403  200  in",
     },
     "admin:identity_list": {
         "GET": "                           in   200  200  200  403  200  in",
@@ -401,7 +413,7 @@ class Stage:
             noun = "domain"
         if route == "admin:domain_administrator_remove":
             return reverse(route, args=[self.objects[noun][target].pk, self.administrators[target]])
-        needs_pk = target and not route.endswith(("_create", "_bulk"))
+        needs_pk = target and not route.endswith(("_create", "_bulk", "_export"))
         return reverse(route, args=[self.objects[noun][target].pk] if needs_pk else [])
 
     def _api_url(self, route: str, target: str) -> str:
@@ -446,6 +458,8 @@ class Stage:
             ("domain", "bulk"): self._selection("domain", target),
             ("identity", "bulk"): self._selection("account", target),
             ("directory", "bulk"): self._selection("order", target) | {"verb": "give_up"},
+            ("domain", "export"): FILE if target == "file" else self._selection("domain", target),
+            ("identity", "export"): FILE if target == "file" else self._selection("account", target),
             ("password", "reset"): {"username": "nobody"},
             ("password", "reset_confirm"): {"password": NEW, "repeated": NEW},
             ("user", "profile"): {"first_name": "Changed", "current_password": PASSWORD},

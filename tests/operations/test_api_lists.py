@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from admin.operations import AliasSpec, create_aliases, create_domain
-from core.api import listing
+from core import streaming
 from core.operations.tokens import create_token
 from tests.cast import PASSWORD, Cast
 from tests.contracts.api_client import Program
@@ -27,7 +27,7 @@ from tests.contracts.api_client import Program
 def test_a_whole_list_is_its_pages_one_after_the_other(
     cast: Cast, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "_CHUNK", 2)
+    monkeypatch.setattr(streaming, "_CHUNK", 2)
     for number in range(3):
         create_domain(cast.root, name=f"d{number}.example")
     recipients = ("x@elsewhere.example",)

@@ -69,7 +69,8 @@ def test_the_separator_is_found_out(separator: str) -> None:
 def test_a_separator_that_is_given_counts() -> None:
     assert read("domain,a;b", separator=",") == [Row(1, "domain", ["a;b"])]
     for wrong in ('"', "::", "\n", "\0"):
-        assert "one character" in refused("domain;a", separator=wrong)
+        assert "one visible character" in refused("domain;a", separator=wrong)
+    assert read("domain\ta", separator="\\t") == [Row(1, "domain", ["a"])]
 
 
 def test_quotes_hold_separators_and_quotes() -> None:

@@ -45,6 +45,7 @@ BY_ROLE: dict[str, set[Role]] = {
     "may_publish": {SUPER},
     "may_collect_last_logins": {SUPER},
     "may_decide_about_directories": {SUPER},
+    "may_export_hashes": {SUPER},
     "may_make_master_users": {SUPER},
     "may_give_hashes": {SUPER},
     "may_import": ADMINISTRATORS,

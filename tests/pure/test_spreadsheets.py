@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
+from itertools import repeat
 from typing import Final
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.spreadsheets import is_separator, neutralised, original
+from core.spreadsheets import csv_bytes, is_separator, neutralised, original, separator_of
 
 DANGEROUS: Final = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
-TEXTS: Final = st.text(st.sampled_from(DANGEROUS + "' \u00a0\u200b\ufeff\x00a;") | st.characters())
+TEXTS: Final = st.text(
+    st.sampled_from(DANGEROUS + "' \u00a0\u200b\ufeff\x00a;") | st.characters(exclude_categories=["Cs"])
+)
 
 
 @given(TEXTS)
@@ -58,16 +62,36 @@ def test_an_apostrophe_that_somebody_wrote_stays(text: str) -> None:
     assert original(text) == text
 
 
-@given(st.characters(exclude_categories=["Cs"]), st.lists(TEXTS, min_size=2, max_size=4))
-def test_every_separator_keeps_cells_apart(separator: str, texts: list[str]) -> None:
-    if not is_separator(separator):
-        return
-    stream = io.StringIO(newline="")
-    csv.writer(stream, delimiter=separator).writerow(texts)
-    stream.seek(0)
-    assert list(csv.reader(stream, delimiter=separator)) == [texts]
+@given(
+    st.characters(exclude_categories=["Cs"]).filter(is_separator) | st.sampled_from("'=a ,\t"),
+    st.lists(st.lists(TEXTS, min_size=2, max_size=4), max_size=3),
+)
+def test_every_separator_keeps_cells_apart(separator: str, rows: list[list[str]]) -> None:
+    text = b"".join(csv_bytes(rows, separator)).decode()
+    read = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    assert [list(map(original, row)) for row in read] == rows
+
+
+def test_lines_end_with_cr_lf_and_only_what_must_be_is_quoted() -> None:
+    rows = [("account", "@example.org", 'the "boss"', "a;b", ""), ("b", "c,d")]
+    assert b"".join(csv_bytes(rows)) == b'account;\'@example.org;"the ""boss""";"a;b";\r\nb;c,d\r\n'
+
+
+def test_a_file_is_made_while_it_is_read() -> None:
+    def endless() -> Iterator[tuple[str, str]]:
+        yield from repeat(("domain", "example.org"))
+
+    pieces = csv_bytes(endless())
+    assert len(next(pieces)) == len(next(pieces)) > 0
 
 
 @pytest.mark.parametrize("text", ["", '"', "\r", "\n", "\0", ";;", "\u2028", "\x1c", "\ufeff", "\ud800"])
 def test_no_separator_is_also_something_else(text: str) -> None:
     assert not is_separator(text)
+    with pytest.raises(ValueError, match="one visible character"):
+        separator_of(text)
+
+
+def test_a_tab_is_typed_with_two_characters() -> None:
+    assert separator_of(r"\t") == separator_of("\t") == "\t"
+    assert separator_of(";") == ";"
