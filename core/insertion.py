@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
 from itertools import chain, islice
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.db import connection
-from django.db.models import BooleanField, CharField, ForeignKey, IntegerField, JSONField, TextField
+from django.db.models import BooleanField, CharField, ForeignKey, IntegerField, JSONField, Model, TextField
+from django.db.models.base import ModelState
 from django.db.models.constants import OnConflict
 
 if TYPE_CHECKING:
-    from django.db.models import Field, Model
+    from django.db.models import Field
+
+M = TypeVar("M", bound=Model)
 
 # The widest rows have 16 columns, and SQLite takes 32,766 parameters.
 _CHUNK = 2_000
@@ -88,10 +91,33 @@ def create(instances: Sequence[Model], *, key: str) -> None:
         insert(model, columns, contents)
         keys = [getattr(instance, key) for instance in instances]
         found = dict(rows.order_by().filter(**{f"{key}__in": keys}).values_list(key, "pk"))
+    alias, name = connection.alias, model._meta.pk.attname
     for instance in instances:
-        instance.pk = found[getattr(instance, key)]
+        setattr(instance, name, found[getattr(instance, key)])
         instance._state.adding = False
-        instance._state.db = connection.alias
+        instance._state.db = alias
+
+
+class Draft(Generic[M]):
+    """Makes unsaved instances of a model for one batch: as calling the model, in a tenth of the time.
+
+    Defaults are asked for once, so all instances were made at the same instant. Values are given by column
+    (``owner_id``), related instances beside them; nothing is checked, and signals about single instances are not sent.
+    """
+
+    def __init__(self, model: type[M], **values: object) -> None:
+        self._model = model
+        self._values = {field.attname: field.get_default() for field in model._meta.concrete_fields} | values
+
+    def __call__(self, *, related: Mapping[str, Model] | None = None, **values: object) -> M:
+        """An instance with these values."""
+        instance = self._model.__new__(self._model)
+        state = instance._state = ModelState()
+        instance.__dict__.update(self._values)
+        instance.__dict__.update(values)
+        if related:
+            state.fields_cache.update(related)
+        return instance
 
 
 def _arrays(fields: Sequence[Field[Any, Any]], columns: Sequence[list[Any]]) -> tuple[str, list[Any]]:

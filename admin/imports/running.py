@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
-from typing import TYPE_CHECKING, Final, Protocol
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
 
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError, transaction
@@ -30,6 +32,7 @@ from core.refusals import WHOLE_OBJECT, Reason, Refusal
 if TYPE_CHECKING:
     from core.actor import Actor
 
+T = TypeVar("T")
 _CHUNK: Final = 4_000
 _HASHED_AT_ONCE: Final = 64
 _ATTEMPTS: Final = 3
@@ -75,6 +78,16 @@ class Effects:
 
     resources: list[tuple[Resource, Resource]]
     storage: list[DomainStorage]
+
+
+@dataclass(slots=True)
+class _Understood:
+    """What some lines name, and what is wrong or strange about those that name nothing."""
+
+    lines: int
+    entries: list[Entry] = field(default_factory=list)
+    refused: list[Line] = field(default_factory=list)
+    warnings: list[tuple[int, int, str, str]] = field(default_factory=list)
 
 
 class Import:
@@ -150,8 +163,8 @@ class Import:
     def _ask(self) -> None:
         for name, row_type in row_types().items():
             if row_type.ask is not None and self._kinds[name] and row_type.allow(self.actor):
-                entries = [self._entry(row_type, row, []) for row in self.source.rows() if row.kind == name]
-                told = row_type.ask(self.actor, [entry for entry in entries if entry is not None])
+                rows = [row for row in self.source.rows() if row.kind == name]
+                told = row_type.ask(self.actor, self._understood(rows).entries)
                 self._known = replace(
                     self._known,
                     names={**self._known.names, **told.names},
@@ -166,10 +179,9 @@ class Import:
             if outcome is Outcome.CREATED and kind == "account"
         )
         self._watch.begin(_("Hashing passwords"), wanted)
-        row_type = row_types()["account"]
-        rows = (row for row in self.source.rows() if row.kind == row_type.name)
-        entries = (self._entry(row_type, row, []) for row in rows)
-        new = (e for e in entries if e is not None and self.report.outcome_of(e.line) is Outcome.CREATED)
+        rows = (row for row in self.source.rows() if row.kind == "account")
+        entries = chain.from_iterable(self._understood(some).entries for some in _chunks(rows))
+        new = (entry for entry in entries if self.report.outcome_of(entry.line) is Outcome.CREATED)
         while some := list(islice(new, _HASHED_AT_ONCE)):
             secrets = hashed_secrets([entry.password or "" for entry in some])
             self.report.keep_hashes({e.line: s.hashed for e, s in zip(some, secrets, strict=True)})
@@ -206,44 +218,47 @@ class Import:
         """Create what rows name, a few thousand at a time."""
         gathered: dict[Create, list[Entry]] = defaultdict(list)
         types = row_types()
-        for some in _chunks(rows):
-            refused: list[Line] = []
-            for row in some:
-                row_type = types[row.kind]
-                entry = self._entry(row_type, row, refused)
-                if entry is not None:
-                    gathered[row_type.create].append(entry)
-            self.report.note(refused)
+        for understood in _ahead(map(self._understood, _chunks(rows))):
+            self.report.note(understood.refused)
+            self.report.warn(understood.warnings)
+            for entry in understood.entries:
+                gathered[types[entry.kind].create].append(entry)
             for create, entries in list(gathered.items()):
                 if len(entries) >= _CHUNK:
                     self._create_new(gathered.pop(create))
             if not again:
-                self._watch.advance(len(some))
+                self._watch.advance(understood.lines)
         for entries in gathered.values():
             self._create_new(entries)
 
-    def _entry(self, row_type: RowType, row: Row, refused: list[Line]) -> Entry | None:
-        """What a row names; None, and the reasons in *refused*, when it cannot be understood."""
+    def _understood(self, rows: Sequence[Row]) -> _Understood:
+        """What rows name."""
+        found = _Understood(len(rows))
+        types = row_types()
+        for row in rows:
+            entry = self._entry(types[row.kind], row, found)
+            if entry is not None:
+                found.entries.append(entry)
+        return found
+
+    def _entry(self, row_type: RowType, row: Row, found: _Understood) -> Entry | None:
+        """What a row names; None, and the reasons in *found*, when it cannot be understood."""
         cells = Cells(row_type.columns, row_type.places, row.cells, self.options.strict)
+        entry = None
         if not row_type.allow(self.actor):
             cells.problems.append(Problem(0, "permission_denied", _("You may not create this.")))
-            entry = None
         else:
             cells.check_number()
-            entry = (
-                row_type.read(row.line, row.kind, cells, self.options, self.actor)
-                if not cells.problems
-                else None
-            )
-        if cells.warnings:
-            self.report.warn((row.line, each.cell, each.code, each.message) for each in cells.warnings)
+            if not cells.problems:
+                entry = row_type.read(row.line, row.kind, cells, self.options, self.actor)
+        found.warnings += [(row.line, each.cell, each.code, each.message) for each in cells.warnings]
         if not cells.problems:
             return entry
         shown = next(iter(row.cells), "")
-        refused.extend(
+        found.refused += [
             Line(row.line, row.kind, shown, Outcome.REFUSED, p.cell, p.code, p.message)
             for p in cells.problems
-        )
+        ]
         return None
 
     def _create_new(self, entries: Sequence[Entry]) -> None:
@@ -381,8 +396,8 @@ def _full(row_type: RowType, entries: Sequence[Entry], reasons: Sequence[Reason]
 def _lack_of_room(row_type: RowType, entry: Entry, position: int, full: _Full) -> list[Reason]:
     """Reasons of earlier lines that hold for this one as well."""
     reasons = []
-    for (code, field), places in full.items():
-        where, amount = row_type.room(entry, code, field)
+    for (code, name), places in full.items():
+        where, amount = row_type.room(entry, code, name)
         if where in places:
             first, least, reason = places[where]
             if position > first and amount >= least:
@@ -394,3 +409,18 @@ def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
     left = iter(rows)
     while some := list(islice(left, _CHUNK)):
         yield some
+
+
+def _ahead(items: Iterator[T]) -> Iterator[T]:
+    """The same items; while one is in use, the next one is made, which must not need the database."""
+    end = object()
+    context = copy_context()
+    with ThreadPoolExecutor(1, thread_name_prefix="import") as pool:
+
+        def following() -> object:
+            return context.run(lambda: next(items, end))
+
+        made = pool.submit(following)
+        while (item := made.result()) is not end:
+            made = pool.submit(following)
+            yield cast("T", item)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Case, Q, Value, When
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from reversion.models import Revision
 
@@ -52,7 +51,7 @@ from core.addresses import (
     canonical_sender_address,
     split_address,
 )
-from core.insertion import create, insert
+from core.insertion import Draft, create, insert
 from core.models import User
 from core.operation import operation, record
 from core.operations.passwords import Secret, check_secret, hashed_secrets
@@ -74,8 +73,6 @@ from limits.operations import (
 from parameters.operations import remove_preferences_of
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from core.actor import Actor
 
 
@@ -170,8 +167,10 @@ def create_hashed_accounts(
     }
     senders = {p: draft.mailbox.sender_addresses for p, draft in enumerate(drafts) if draft.mailbox}
     check_foreign(actor, logins, senders, domains, refusals)
-    now = timezone.now()
-    accounts = [_unsaved(draft, secret, actor, now) for draft, secret in zip(drafts, secrets, strict=True)]
+    account = Draft(Account, owner_id=actor.pk)
+    accounts = [
+        _unsaved(account, draft, secret, actor) for draft, secret in zip(drafts, secrets, strict=True)
+    ]
     for position, (draft, account, secret) in enumerate(zip(drafts, accounts, secrets, strict=True)):
         check_role(actor, draft.role, refusals, position)
         check_master(actor, account, refusals, position, wanted=draft.master_user)
@@ -433,8 +432,9 @@ def check_administered(
             refuse_unknown_domain(refusals, position, "administers", name)
 
 
-def _unsaved(draft: AccountSpec, secret: Secret, actor: Actor, now: datetime) -> Account:
-    return Account(
+def _unsaved(blank: Draft[Account], draft: AccountSpec, secret: Secret, actor: Actor) -> Account:
+    return blank(
+        related={"owner": actor.user},
         username=draft.username,
         email=draft.mailbox.address if draft.mailbox else "",
         password=secret.hashed,
@@ -446,8 +446,6 @@ def _unsaved(draft: AccountSpec, secret: Secret, actor: Actor, now: datetime) ->
         phone_number=draft.phone_number,
         secondary_email=draft.secondary_email,
         master_user=draft.master_user,
-        owner=actor.user,
-        date_joined=now,
     )
 
 
@@ -458,8 +456,8 @@ def save_mailboxes(
     homes: set[str],
 ) -> dict[int, Mailbox]:
     """Mailboxes, owned by the actor, their usage rows and sender addresses; by account."""
-    now = timezone.now()
-    mailboxes = [_unsaved_mailbox(actor, account, spec, domains, homes, now) for account, spec in pairs]
+    blank = Draft(Mailbox, owner_id=actor.pk)
+    mailboxes = [_unsaved_mailbox(blank, account, spec, domains, homes) for account, spec in pairs]
     create(mailboxes, key="user_id")
     SenderAddress.objects.bulk_create(
         SenderAddress(mailbox=mailbox, address=address)
@@ -473,26 +471,23 @@ def save_mailboxes(
 
 
 def _unsaved_mailbox(
-    actor: Actor,
+    blank: Draft[Mailbox],
     account: Account,
     spec: MailboxSpec,
     domains: Mapping[str, Domain],
     homes: set[str],
-    now: datetime,
 ) -> Mailbox:
     local_part, name = split_address(spec.address)
     domain = domains[name]
     follows = spec.quota is None
-    return Mailbox(
+    return blank(
+        related={"domain": domain, "user": account},
         address=local_part,
-        domain=domain,
-        user=account,
+        domain_id=domain.pk,
+        user_id=account.pk,
         quota=domain.default_mailbox_quota if spec.quota is None else spec.quota,
         use_domain_quota=follows,
         home=home_for_new(spec.address, homes) if homes else "",
-        owner=actor.user,
-        creation=now,
-        last_modification=now,
     )
 
 

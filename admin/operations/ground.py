@@ -134,6 +134,8 @@ def grammatical_list(
     **options: bool,
 ) -> tuple[str, ...]:
     """Canonical forms, at most *limit*, without blanks and repetitions."""
+    if not texts:
+        return ()
     texts = [text for text in within(texts, limit, refusals, position, field) if text.strip()]
     canonical = (grammatical(function, text, refusals, position, field, **options) for text in texts)
     return tuple(dict.fromkeys(text for text in canonical if text))
