@@ -167,10 +167,8 @@ def create_hashed_accounts(
     }
     senders = {p: draft.mailbox.sender_addresses for p, draft in enumerate(drafts) if draft.mailbox}
     check_foreign(actor, logins, senders, domains, refusals)
-    account = Draft(Account, owner_id=actor.pk)
-    accounts = [
-        _unsaved(account, draft, secret, actor) for draft, secret in zip(drafts, secrets, strict=True)
-    ]
+    blank = Draft(Account, owner_id=actor.pk)
+    accounts = [_unsaved(blank, draft, secret, actor) for draft, secret in zip(drafts, secrets, strict=True)]
     for position, (draft, account, secret) in enumerate(zip(drafts, accounts, secrets, strict=True)):
         check_role(actor, draft.role, refusals, position)
         check_master(actor, account, refusals, position, wanted=draft.master_user)
