@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MAX_CELL: Final = 10_000
 # 2,000 recipients of 100 characters, and some.
 MAX_LINE: Final = 400_000
+# What spreadsheets write that do not write UTF-8.
+OLD_ENCODING: Final = "cp1252"
 _BLOCK: Final = 1 << 20
 _LOOKED_AT: Final = 50
 _SEPARATORS: Final = ";,\t|:"
@@ -82,6 +84,20 @@ class Layout:
 
 # The columns after the type, by type.
 Columns = Mapping[str, Sequence[Column]]
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What the first lines of a file show before anybody says what its columns mean.
+
+    *names*: the cells of the first line; *is_header*: they are no row; *tells_all*: nothing has to be asked.
+    """
+
+    separator: str
+    names: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    is_header: bool
+    tells_all: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +161,23 @@ class CsvFile:
         for part in self._parts:
             yield from _rows(part)
 
+    @property
+    def encoding(self) -> str:
+        """Of the first file."""
+        return self._parts[0].encoding
+
+    def originals(self, wanted: Iterator[int]) -> Iterator[str]:
+        """Lines as they stand in the files, headers included; *wanted* are their numbers, ascending."""
+        number = next(wanted, None)
+        for part in self._parts:
+            with _opened(part) as lines:
+                for at, line in enumerate(lines, part.start):
+                    if at == number:
+                        number = next(wanted, None)
+                        yield line
+                    elif at == part.start and part.form.header:
+                        yield line
+
     def place(self, line: int) -> str:
         """The line, and the file where there are several."""
         part = next(each for each in self._parts if line < each.end)
@@ -195,15 +228,11 @@ def _encoding(copy: IO[bytes]) -> str:
     return next((name for bom, name in _BOMS if beginning.startswith(bom)), "utf-8")
 
 
-def _text(part: _Part) -> TextIOWrapper:
-    """The copy from its beginning; what reads it detaches it."""
-    part.copy.seek(0)
-    return TextIOWrapper(part.copy, encoding=part.encoding, newline="")
-
-
 @contextmanager
-def _opened(part: _Part) -> Iterator[Iterator[str]]:
-    text = _text(part)
+def _opened(part: _Part, errors: str = "strict") -> Iterator[Iterator[str]]:
+    """Its lines; what reads the copy detaches it."""
+    part.copy.seek(0)
+    text = TextIOWrapper(part.copy, encoding=part.encoding, errors=errors, newline="")
     try:
         yield _lines(text)
     finally:
@@ -304,23 +333,78 @@ def _cell(cells: Sequence[str], at: int | str) -> str:
 # --- how a file is written -------------------------------------------------------------------------------------
 
 
-def _form(part: _Part, columns: Columns, layout: Layout) -> Form:
-    with _opened(part) as lines:
-        first = [line for line, _number in zip(lines, range(_LOOKED_AT), strict=False) if line.strip()]
+def beginning(stream: BinaryIO, columns: Columns, layout: Layout) -> Beginning:
+    """Look at no more than the first megabyte; raises :class:`FileError`."""
+    with ExitStack() as stack:
+        part = _Part("", stack.enter_context(tempfile.TemporaryFile()), 1)
+        part.copy.write(stream.read(_BLOCK))
+        part.encoding = layout.encoding or _probable_encoding(part.copy)
+        try:
+            with _opened(part, errors="replace") as lines:
+                first = _first(lines)
+        except (UnicodeError, LookupError) as error:
+            raise FileError(_("This is not %(encoding)s.") % {"encoding": part.encoding.upper()}) from error
+    separator = _separator_of(first, columns, layout)
+    rows = tuple(_split(line, separator) for line in first)
+    names = rows[0] if rows else ()
+    has_types = any(row[0].lower() in columns for row in rows if row)
+    is_named = bool(names) and _names_columns(names, columns)
+    form = Form(separator)
+    if is_named:
+        with suppress(FileError):
+            form = _with_header("", separator, names, columns, layout)
+    known = {column.name for kind in form.order or () for column in columns[kind]} | {"type"}
+    tells_all = not names or (all(plain_name(n) in known for n in names) if is_named else has_types)
+    return Beginning(separator, names, rows[1:], is_named or not has_types, tells_all)
+
+
+def meanings(beginning: Beginning, columns: Columns, layout: Layout) -> Form:
+    """The form of a file whose columns somebody explained; raises :class:`FileError` when something is missing."""
+    return _with_header(_("This file"), beginning.separator, beginning.names, columns, layout)
+
+
+def _probable_encoding(copy: IO[bytes]) -> str:
+    """What a BOM says, UTF-8 where it is that, else what spreadsheets write on Windows."""
+    encoding = _encoding(copy)
+    copy.seek(0)
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(copy.read())
+    except UnicodeError:
+        return OLD_ENCODING
+    return encoding
+
+
+def _first(lines: Iterator[str]) -> list[str]:
+    return [line for line, _number in zip(lines, range(_LOOKED_AT), strict=False) if line.strip()]
+
+
+def _separator_of(first: Sequence[str], columns: Columns, layout: Layout) -> str:
     separator = layout.separator or _separator(first, columns, layout)
     if len(separator) != 1 or separator in '"\r\n\0':
         raise FileError(_("The separator is one character, and no quotation mark."))
+    return separator
+
+
+def _split(line: str, separator: str) -> tuple[str, ...]:
+    """Its cells; none where it cannot be divided."""
     try:
-        names = tuple(cell.strip() for cell in _cells(first[0][:MAX_LINE], separator)) if first else ()
+        return tuple(cell.strip() for cell in _cells(line[:MAX_LINE], separator))
     except csv.Error:
-        names = ()
+        return ()
+
+
+def _form(part: _Part, columns: Columns, layout: Layout) -> Form:
+    with _opened(part) as lines:
+        first = _first(lines)
+    separator = _separator_of(first, columns, layout)
+    names = _split(first[0], separator) if first else ()
     if layout.header is False or not names:
         return Form(separator)
     if layout.header is None and not layout.columns and not _names_columns(names, columns):
         if layout.kind:
             raise FileError(_("A type for every line needs a first line that names the columns."))
         return Form(separator)
-    return _with_header(part, separator, names, columns, layout)
+    return _with_header(part.name, separator, names, columns, layout)
 
 
 def _separator(first: Sequence[str], columns: Columns, layout: Layout) -> str:
@@ -338,21 +422,22 @@ def _names_columns(names: Sequence[str], columns: Columns) -> bool:
     if names[0].lower() in columns:
         return False
     known = {column.name for each in columns.values() for column in each} | {"type"}
-    return sum(_plain(name) in known for name in names) * 2 > len(names)
+    return sum(plain_name(name) in known for name in names) * 2 > len(names)
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """Of a column, as names are compared."""
     return "_".join(name.lower().replace("-", " ").replace("_", " ").split())
 
 
 def _with_header(
-    part: _Part, separator: str, names: tuple[str, ...], columns: Columns, layout: Layout
+    file: str, separator: str, names: tuple[str, ...], columns: Columns, layout: Layout
 ) -> Form:
-    given = {_plain(name): _plain(meaning) for name, meaning in (layout.columns or {}).items()}
-    meanings = [given.get(_plain(name), _plain(name)) for name in names]
-    if absent := sorted(set(given) - set(map(_plain, names))):
+    given = {plain_name(name): plain_name(meaning) for name, meaning in (layout.columns or {}).items()}
+    meanings = [given.get(plain_name(name), plain_name(name)) for name in names]
+    if absent := sorted(set(given) - set(map(plain_name, names))):
         message = _("%(file)s has no column “%(name)s”. Its columns: %(names)s.")
-        shown = {"file": part.name, "name": absent[0], "names": ", ".join(names)}
+        shown = {"file": file, "name": absent[0], "names": ", ".join(names)}
         raise FileError(message % shown)
     kind = layout.kind.lower()
     if kind and kind not in columns:
@@ -362,9 +447,9 @@ def _with_header(
     if not kind and kind_at is None:
         raise FileError(
             _("%(file)s: no column is the type of a line, so say which type all lines have.")
-            % {"file": part.name}
+            % {"file": file}
         )
-    order = _orders(part.name, meanings, columns, kind)
+    order = _orders(file, meanings, columns, kind)
     return Form(separator, names, kind, kind_at, order)
 
 

@@ -58,7 +58,10 @@ CREATE TABLE IF NOT EXISTS hash (line INTEGER PRIMARY KEY, hash TEXT NOT NULL) S
 class Report:
     """Outcomes by line. To be closed; without a path it vanishes then."""
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, read_only: bool = False) -> None:
+        if read_only and path is not None:
+            self._database = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
+            return
         # "" is a database in a temporary file.
         self._database = sqlite3.connect("" if path is None else path, isolation_level=None)
         # Nothing here outlives a crash: then the whole import is begun anew.
@@ -109,7 +112,8 @@ class Report:
         self._database.executemany("INSERT OR REPLACE INTO hash VALUES (?, ?)", hashes.items())
 
     def forget_hashes(self) -> None:
-        """They are stored where they belong, or will not be."""
+        """They are stored where they belong, or will not be. Nothing of them stays in the file."""
+        self._database.execute("PRAGMA secure_delete = ON")
         self._database.execute("DELETE FROM hash")
 
     # --- reading -------------------------------------------------------------------------------------------------
@@ -132,6 +136,11 @@ class Report:
     def total(self, outcome: Outcome) -> int:
         """How many lines of one outcome."""
         return sum(number for (each, _kind), number in self.numbers().items() if each is outcome)
+
+    def kind_of(self, line: int) -> str:
+        """The type of one line."""
+        row = self._database.execute("SELECT kind FROM outcome WHERE line = ?", (line,)).fetchone()
+        return str(row[0]) if row else ""
 
     def outcome_of(self, line: int) -> Outcome | None:
         """What became of one line."""
