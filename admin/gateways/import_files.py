@@ -186,7 +186,7 @@ def find(token: str) -> ImportFiles | None:
 def every() -> list[ImportFiles]:
     """All of them."""
     try:
-        names = os.listdir(_root())
+        names = [path.name for path in _root().iterdir()]
     except FileNotFoundError:
         return []
     return [ImportFiles(name) for name in names if _TOKEN.fullmatch(name)]

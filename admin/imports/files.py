@@ -333,7 +333,9 @@ def _cell(cells: Sequence[str], at: int | str) -> str:
 # --- how a file is written -------------------------------------------------------------------------------------
 
 
-def beginning(stream: BinaryIO, columns: Columns, layout: Layout) -> Beginning:
+def beginning(
+    stream: BinaryIO, columns: Columns, layout: Layout, is_type: Callable[[str], bool]
+) -> Beginning:
     """Look at no more than the first megabyte; raises :class:`FileError`."""
     with ExitStack() as stack:
         part = _Part("", stack.enter_context(tempfile.TemporaryFile()), 1)
@@ -347,7 +349,7 @@ def beginning(stream: BinaryIO, columns: Columns, layout: Layout) -> Beginning:
     separator = _separator_of(first, columns, layout)
     rows = tuple(_split(line, separator) for line in first)
     names = rows[0] if rows else ()
-    has_types = any(row[0].lower() in columns for row in rows if row)
+    has_types = any(is_type(row[0].lower()) for row in rows if row)
     is_named = bool(names) and _names_columns(names, columns)
     form = Form(separator)
     if is_named:
@@ -430,9 +432,7 @@ def plain_name(name: str) -> str:
     return "_".join(name.lower().replace("-", " ").replace("_", " ").split())
 
 
-def _with_header(
-    file: str, separator: str, names: tuple[str, ...], columns: Columns, layout: Layout
-) -> Form:
+def _with_header(file: str, separator: str, names: tuple[str, ...], columns: Columns, layout: Layout) -> Form:
     given = {plain_name(name): plain_name(meaning) for name, meaning in (layout.columns or {}).items()}
     meanings = [given.get(plain_name(name), plain_name(name)) for name in names]
     if absent := sorted(set(given) - set(map(plain_name, names))):
@@ -446,8 +446,7 @@ def _with_header(
     kind_at = meanings.index("type") if "type" in meanings and not kind else None
     if not kind and kind_at is None:
         raise FileError(
-            _("%(file)s: no column is the type of a line, so say which type all lines have.")
-            % {"file": file}
+            _("%(file)s: no column is the type of a line, so say which type all lines have.") % {"file": file}
         )
     order = _orders(file, meanings, columns, kind)
     return Form(separator, names, kind, kind_at, order)

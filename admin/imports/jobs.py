@@ -1,7 +1,7 @@
 """Imports that were begun in a browser: uploaded, planned, looked at, applied.
 
 Everything about one is in files, because an import is one transaction of the database that may take long. Its work is
-done by a process of its own. Only one of the two writes what is known of it: the web while nothing runs, else the process.
+done by a process of its own. Of the two only one writes what is known of it: the process while it lives, else the web.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,10 +24,11 @@ from django.utils.translation import gettext as _
 from admin import policies
 from admin.gateways import import_files
 from admin.gateways.import_files import ImportFiles
+from admin.imports import plugins
 from admin.imports.files import OLD_ENCODING, Beginning, CsvFile, FileError, Layout, beginning
 from admin.imports.places import Places
 from admin.imports.report import Outcome, Report
-from admin.imports.row_types import Options, columns
+from admin.imports.row_types import Options, columns, row_types
 from admin.imports.running import Cancelled, Changed, Effects, Import
 from core.actor import Actor, Credential
 from core.models import User
@@ -139,6 +141,16 @@ class Job:
         """Somebody may watch it."""
         return self.state in WORKING
 
+    @property
+    def created(self) -> datetime:
+        """When it was uploaded."""
+        return datetime.fromtimestamp(self.created_at, tz=UTC)
+
+    @property
+    def is_guessed(self) -> bool:
+        """Nobody said which encoding it has, and it is not UTF-8."""
+        return not self.encoding and self.read_as == OLD_ENCODING
+
     def number(self, outcome: Outcome) -> int:
         """Lines of an outcome."""
         return sum(self.numbers.get(outcome, {}).values())
@@ -220,7 +232,11 @@ def begin(actor: Actor, job: Job, chunks: Iterable[bytes]) -> Job:
 def look_at(job: Job) -> Beginning:
     """The first lines of what was uploaded; raises FileError."""
     with ImportFiles(job.token).upload.open("rb") as stream:
-        return beginning(stream, columns(), job.layout)
+        return beginning(stream, columns(), job.layout, _is_type)
+
+
+def _is_type(word: str) -> bool:
+    return word in row_types() or plugins.function_for(word) is not None
 
 
 def explain(actor: Actor, job: Job, kind: str, meanings: Mapping[str, str]) -> None:
@@ -452,16 +468,18 @@ def _write_lists(files: ImportFiles, job: Job, source: CsvFile, report: Report) 
     """What was refused: the lines to be corrected, and the reasons."""
     if not job.number(Outcome.REFUSED):
         return
-    with files.create(files.refused) as made, os.fdopen(
-        made, "w", closefd=False, encoding=source.encoding, newline=""
-    ) as stream:
+    with (
+        files.create(files.refused) as made,
+        os.fdopen(made, "w", closefd=False, encoding=source.encoding, newline="") as stream,
+    ):
         stream.writelines(
             f"{line}\r\n" for line in source.originals(line.line for line in report.lines(Outcome.REFUSED))
         )
     places = places_of(job)
-    with files.create(files.reasons) as made, os.fdopen(
-        made, "w", closefd=False, encoding="utf-8-sig", newline=""
-    ) as stream:
+    with (
+        files.create(files.reasons) as made,
+        os.fdopen(made, "w", closefd=False, encoding="utf-8-sig", newline="") as stream,
+    ):
         written = csv.writer(stream, delimiter=";")
         written.writerow([_("line"), _("type"), _("object"), _("column"), _("reason")])
         for line in report.lines(Outcome.REFUSED):

@@ -89,7 +89,9 @@ def plan_of(job: Job, given: Mapping[str, str]) -> Plan | None:
     wanted = given.get("outcome", "")
     outcome = Outcome(wanted) if wanted in set(Outcome) else None
     totals = {each: job.number(each) for each in Outcome}
-    page = page_at(given.get("page", ""), totals[outcome] if outcome else sum(totals.values()), LINES_ON_A_PAGE)
+    page = page_at(
+        given.get("page", ""), totals[outcome] if outcome else sum(totals.values()), LINES_ON_A_PAGE
+    )
     path = ImportFiles(job.token).report
     if not path.exists():
         return None

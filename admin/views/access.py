@@ -7,13 +7,13 @@ from functools import wraps
 from typing import Concatenate, ParamSpec
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 
 from core.actor import Actor
 from core.middleware import AuthedRequest
 
 P = ParamSpec("P")
-View = Callable[Concatenate[AuthedRequest, P], HttpResponse]
+View = Callable[Concatenate[AuthedRequest, P], HttpResponseBase]
 
 
 def only(policy: Callable[[Actor], bool]) -> Callable[[View[P]], View[P]]:
@@ -21,7 +21,7 @@ def only(policy: Callable[[Actor], bool]) -> Callable[[View[P]], View[P]]:
 
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
-        def guarded(request: AuthedRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def guarded(request: AuthedRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             require(policy(request.actor))
             return view(request, *args, **kwargs)
 

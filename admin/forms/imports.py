@@ -1,0 +1,234 @@
+"""Forms of an import: the file, and what its columns mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from django import forms
+from django.conf import settings
+from django.forms.boundfield import BoundField
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from admin import policies
+from admin.imports.files import Beginning, FileError, Layout, meanings, plain_name
+from admin.imports.row_types import columns, row_types
+from core.form_rendering import FieldGroup, PanelForm, SegmentedSelect
+
+if TYPE_CHECKING:
+    from django.core.files.uploadedfile import UploadedFile
+    from django.utils.functional import _StrOrPromise
+
+    from core.actor import Actor
+
+MB: Final = 1_000_000
+_LEFT_OUT: Final = "-"
+_TYPE: Final = "type"
+_VALUES_SHOWN: Final = 3
+_LETTERS_SHOWN: Final = 60
+
+
+class ImportForm(PanelForm):
+    """A file to plan."""
+
+    more: ClassVar[tuple[FieldGroup, ...]] = (
+        FieldGroup(_("How the file is written"), "sliders", ("separator", "encoding")),
+    )
+
+    file = forms.FileField(
+        label=_("CSV file"), widget=forms.FileInput({"accept": ".csv,.txt,text/csv,text/plain"})
+    )
+    passwords = forms.ChoiceField(
+        label=_("The passwords in this file are"),
+        choices=(("clear", _("Clear text")), ("hashes", _("Hashes"))),
+        initial="clear",
+        widget=SegmentedSelect,
+        help_text=_("Clear text is hashed here. A hash looks like {SHA512-CRYPT}$6$…"),
+    )
+    continue_if_exists = forms.BooleanField(
+        label=_("Skip what exists already"),
+        required=False,
+        initial=True,
+        help_text=_("Otherwise such lines are refused. What exists is never changed."),
+    )
+    separator = forms.ChoiceField(
+        label=_("Between the cells stands"),
+        required=False,
+        choices=(
+            ("", _("what is found in the file")),
+            (";", _("a semicolon ;")),
+            (",", _("a comma ,")),
+            ("\t", _("a tab")),
+            ("|", _("a bar |")),
+        ),
+    )
+    encoding = forms.ChoiceField(
+        label=_("Encoding"),
+        required=False,
+        choices=(
+            ("", _("what is found in the file")),
+            ("utf-8-sig", "UTF-8"),
+            ("cp1252", "Windows-1252"),
+            ("iso-8859-1", "ISO-8859-1"),
+            ("utf-16", "UTF-16"),
+        ),
+    )
+
+    def __init__(self, *args: Any, actor: Actor, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["file"].help_text = gettext("At most %(most)s MB.") % {
+            "most": settings.MODOBOA_IMPORT_MAX_MB
+        }
+        if not policies.may_give_hashes(actor):
+            del self.fields["passwords"]
+
+    def clean_file(self) -> UploadedFile[bytes]:
+        """Not longer than the setting says."""
+        file: UploadedFile[bytes] = self.cleaned_data["file"]
+        if (file.size or 0) > settings.MODOBOA_IMPORT_MAX_MB * MB:
+            raise forms.ValidationError(too_long(), code="too_long")
+        return file
+
+    def values(self) -> dict[str, Any]:
+        """What a job is told, besides the file."""
+        given = self.cleaned_data
+        return {
+            "continue_if_exists": given["continue_if_exists"],
+            "crypt_password": given.get("passwords") != "hashes",
+            "separator": given["separator"],
+            "encoding": given["encoding"],
+        }
+
+
+def too_long() -> str:
+    """Why a file was not taken."""
+    message = gettext("This file is longer than %(most)s MB. Divide it, or use “modo import” on the server.")
+    return message % {"most": settings.MODOBOA_IMPORT_MAX_MB}
+
+
+# --- what columns mean -----------------------------------------------------------------------------------------
+
+_MEANINGS: Final[dict[str, _StrOrPromise]] = {
+    "name": _("name of the domain"),
+    "quota": _("quota"),
+    "default_mailbox_quota": _("quota of new mailboxes"),
+    "enabled": _("enabled"),
+    "target": _("target of the domain alias"),
+    "username": _("user name"),
+    "password": _("password"),
+    "first_name": _("first name"),
+    "last_name": _("last name"),
+    "role": _("role"),
+    "address": _("address"),
+    "domain": _("domain to administer"),
+    "recipient": _("recipient"),
+    "target_host": _("target host"),
+    "target_port": _("target port"),
+    "service": _("service"),
+    "verify_recipients": _("verify recipients"),
+}
+# How others call the same.
+_SYNONYMS: Final = {
+    "login": "username",
+    "user": "username",
+    "user_name": "username",
+    "account": "username",
+    "email": "address",
+    "e_mail": "address",
+    "mail": "address",
+    "email_address": "address",
+    "mailbox": "address",
+    "firstname": "first_name",
+    "given_name": "first_name",
+    "lastname": "last_name",
+    "surname": "last_name",
+    "family_name": "last_name",
+    "active": "enabled",
+    "pass": "password",
+    "passwd": "password",
+    "pw": "password",
+    "quota_mb": "quota",
+    "size": "quota",
+    "goto": "recipient",
+    "destination": "recipient",
+    "forward_to": "recipient",
+    "kind": _TYPE,
+}
+# Of names of columns whose values nobody should see over somebody's shoulder.
+_SECRET: Final = (
+    *("pass", "pw", "secret", "hash", "crypt", "kennwort", "senha", "contrase", "clave", "heslo"),
+    *("wachtwoord", "lösenord", "losenord", "mot_de", "парол", "パスワード", "密码", "密碼"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnChoice:
+    """A column of the file beside the question what it means; *values* is None for what is secret."""
+
+    name: str
+    field: BoundField
+    values: list[str] | None
+
+
+class ImportColumnsForm(PanelForm):
+    """What the columns of a file mean. Columns of one name have one meaning."""
+
+    kind = forms.ChoiceField(label=_("Each line is"), required=False)
+
+    def __init__(self, *args: Any, beginning: Beginning, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._beginning = beginning
+        types = [(name, each.label) for name, each in row_types().items() if name not in {"forward", "dlist"}]
+        kinds = self.fields["kind"]
+        assert isinstance(kinds, forms.ChoiceField)  # noqa: S101  for the type checker
+        kinds.choices = [("", gettext("what a column says")), *types]
+        self._places = {plain_name(name): at for at, name in reversed([*enumerate(beginning.names)])}
+        known = dict.fromkeys(column.name for each in columns().values() for column in each)
+        choices = [(_LEFT_OUT, gettext("leave out")), (_TYPE, gettext("type of the line"))]
+        choices += [(name, str(_MEANINGS.get(name, name))) for name in known]
+        for plain, at in sorted(self._places.items(), key=lambda pair: pair[1]):
+            guess = _SYNONYMS.get(plain, plain)
+            self.fields[f"column_{at}"] = forms.ChoiceField(
+                label=beginning.names[at] or gettext("(without a name)"),
+                choices=choices,
+                initial=guess if guess in known or guess == _TYPE else _LEFT_OUT,
+            )
+
+    def column_choices(self) -> Iterator[ColumnChoice]:
+        """Every column, with its first values."""
+        for plain, at in sorted(self._places.items(), key=lambda pair: pair[1]):
+            field = self[f"column_{at}"]
+            values = [row[at][:_LETTERS_SHOWN] for row in self._beginning.rows if at < len(row)]
+            is_secret = (
+                any(word in plain for word in _SECRET)
+                or field.value() == "password"
+                or any(value.startswith("{") for value in values)
+            )
+            shown = [value for value in values if value][:_VALUES_SHOWN]
+            yield ColumnChoice(str(field.label), field, None if is_secret else shown)
+
+    def clean(self) -> dict[str, Any]:
+        """Every type has the columns that it needs, and no two for the same."""
+        if self.errors:
+            return self.cleaned_data
+        repeat = {column.name for each in columns().values() for column in each if column.repeats}
+        seen: set[str] = {_LEFT_OUT} | repeat
+        for at in sorted(self._places.values()):
+            meaning = self.cleaned_data[f"column_{at}"]
+            if meaning in seen - {_LEFT_OUT} - repeat:
+                message = gettext("Another column is this already.")
+                self.add_error(f"column_{at}", forms.ValidationError(message, code="twice"))
+            seen.add(meaning)
+        if not self.errors:
+            layout = Layout(header=True, kind=self.cleaned_data["kind"], columns=self.meanings())
+            try:
+                meanings(self._beginning, columns(), layout)
+            except FileError as error:
+                raise forms.ValidationError(str(error), code="columns") from error
+        return self.cleaned_data
+
+    def meanings(self) -> dict[str, str]:
+        """By the names of columns, as these are compared."""
+        return {plain: self.cleaned_data[f"column_{at}"] for plain, at in self._places.items()}
