@@ -147,11 +147,11 @@ def _chips(job: Job, totals: Mapping[Outcome, int], chosen: Outcome | None) -> l
 
 def in_words(kinds: Mapping[str, int]) -> str:
     """``1,020 accounts, 184 aliases``."""
-    numbers: dict[str, int] = {}
+    numbers = dict.fromkeys(_NUMBERS, 0)
     for kind, number in kinds.items():
-        kind = _ALIKE.get(kind, kind)  # noqa: PLW2901  three words for one thing
-        numbers[kind] = numbers.get(kind, 0) + number
-    return ", ".join(_counted(kind, number) for kind, number in numbers.items())
+        word = _ALIKE.get(kind, kind)
+        numbers[word] = numbers.get(word, 0) + number
+    return ", ".join(_counted(kind, number) for kind, number in numbers.items() if number)
 
 
 def _counted(kind: str, number: int) -> str:
