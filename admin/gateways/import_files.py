@@ -137,12 +137,8 @@ class ImportFiles:
         with self.create(self.path / "log") as log:
             process = subprocess.Popen(  # noqa: S603  our own command, and a name of digits
                 [sys.executable, settings.BASE_DIR / "manage.py", "run_import", self.token],
-                env={
-                    **os.environ,
-                    "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE,
-                    # Copies that it makes lie on the same disk, not where memory may stand for one.
-                    "TMPDIR": str(self.path),
-                },
+                # Copies that it makes lie on the same disk, not where memory may stand for one.
+                env={**os.environ, "TMPDIR": str(self.path)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
