@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from admin import policies
 from admin.imports.files import Beginning, FileError, Layout, meanings, plain_name
 from admin.imports.row_types import columns, row_types
-from core.form_rendering import FieldGroup, PanelForm, SegmentedSelect
+from core.form_rendering import PanelForm, SegmentedSelect
 
 if TYPE_CHECKING:
     from django.core.files.uploadedfile import UploadedFile
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from core.actor import Actor
 
 MB: Final = 1_000_000
+_FOUND: Final = "found"
 _LEFT_OUT: Final = "-"
+_A_COLUMN: Final = "column"
 _TYPE: Final = "type"
 _VALUES_SHOWN: Final = 3
 _LETTERS_SHOWN: Final = 60
@@ -33,9 +35,7 @@ _LETTERS_SHOWN: Final = 60
 class ImportForm(PanelForm):
     """A file to plan."""
 
-    more: ClassVar[tuple[FieldGroup, ...]] = (
-        FieldGroup(_("How the file is written"), "sliders", ("separator", "encoding")),
-    )
+    halves: ClassVar[frozenset[str]] = frozenset({"separator", "encoding"})
 
     file = forms.FileField(
         label=_("CSV file"), widget=forms.FileInput({"accept": ".csv,.txt,text/csv,text/plain"})
@@ -54,21 +54,19 @@ class ImportForm(PanelForm):
         help_text=_("Otherwise such lines are refused. What exists is never changed."),
     )
     separator = forms.ChoiceField(
-        label=_("Between the cells stands"),
-        required=False,
+        label=_("Between cells"),
         choices=(
-            ("", _("what is found in the file")),
-            (";", _("a semicolon ;")),
-            (",", _("a comma ,")),
-            ("\t", _("a tab")),
-            ("|", _("a bar |")),
+            (_FOUND, _("found out")),
+            (";", _("semicolon ;")),
+            (",", _("comma ,")),
+            ("tab", _("tab")),
+            ("|", _("bar |")),
         ),
     )
     encoding = forms.ChoiceField(
         label=_("Encoding"),
-        required=False,
         choices=(
-            ("", _("what is found in the file")),
+            (_FOUND, _("found out")),
             ("utf-8-sig", "UTF-8"),
             ("cp1252", "Windows-1252"),
             ("iso-8859-1", "ISO-8859-1"),
@@ -97,8 +95,8 @@ class ImportForm(PanelForm):
         return {
             "continue_if_exists": given["continue_if_exists"],
             "crypt_password": given.get("passwords") != "hashes",
-            "separator": given["separator"],
-            "encoding": given["encoding"],
+            "separator": {_FOUND: "", "tab": "\t"}.get(given["separator"], given["separator"]),
+            "encoding": "" if given["encoding"] == _FOUND else given["encoding"],
         }
 
 
@@ -155,12 +153,32 @@ _SYNONYMS: Final = {
     "destination": "recipient",
     "forward_to": "recipient",
     "kind": _TYPE,
+    "vorname": "first_name",
+    "nachname": "last_name",
+    "prénom": "first_name",
+    "nom": "last_name",
 }
 # Of names of columns whose values nobody should see over somebody's shoulder.
 _SECRET: Final = (
     *("pass", "pw", "secret", "hash", "crypt", "kennwort", "senha", "contrase", "clave", "heslo"),
     *("wachtwoord", "lösenord", "losenord", "mot_de", "парол", "パスワード", "密码", "密碼"),
 )
+
+
+def _sounds_secret(plain: str) -> bool:
+    return any(word in plain for word in _SECRET)
+
+
+def _guesses(names: Sequence[str], known: Collection[str]) -> dict[str, str]:
+    """What columns probably mean, each meaning at most once; the others are left out."""
+    guesses: dict[str, str] = {}
+    for name in names:
+        guess = _SYNONYMS.get(name, name)
+        if guess not in known and _sounds_secret(name):
+            guess = "password"
+        taken = guess in guesses.values() and guess != "recipient"
+        guesses[name] = guess if guess in known and not taken else _LEFT_OUT
+    return guesses
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +193,7 @@ class ColumnChoice:
 class ImportColumnsForm(PanelForm):
     """What the columns of a file mean. Columns of one name have one meaning."""
 
-    kind = forms.ChoiceField(label=_("Each line is"), required=False)
+    kind = forms.ChoiceField(label=_("Each line is"))
 
     def __init__(self, *args: Any, beginning: Beginning, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -183,17 +201,18 @@ class ImportColumnsForm(PanelForm):
         types = [(name, each.label) for name, each in row_types().items() if name not in {"forward", "dlist"}]
         kinds = self.fields["kind"]
         assert isinstance(kinds, forms.ChoiceField)  # noqa: S101  for the type checker
-        kinds.choices = [("", gettext("what a column says")), *types]
+        kinds.choices = [(_A_COLUMN, gettext("what a column says")), *types]
         self._places = {plain_name(name): at for at, name in reversed([*enumerate(beginning.names)])}
         known = dict.fromkeys(column.name for each in columns().values() for column in each)
         choices = [(_LEFT_OUT, gettext("leave out")), (_TYPE, gettext("type of the line"))]
         choices += [(name, str(_MEANINGS.get(name, name))) for name in known]
-        for plain, at in sorted(self._places.items(), key=lambda pair: pair[1]):
-            guess = _SYNONYMS.get(plain, plain)
+        guesses = _guesses(sorted(self._places, key=self._places.__getitem__), known.keys() | {_TYPE})
+        if {"username", "password"} <= set(guesses.values()) and _TYPE not in guesses.values():
+            kinds.initial = "account"
+        for plain, guess in guesses.items():
+            at = self._places[plain]
             self.fields[f"column_{at}"] = forms.ChoiceField(
-                label=beginning.names[at] or gettext("(without a name)"),
-                choices=choices,
-                initial=guess if guess in known or guess == _TYPE else _LEFT_OUT,
+                label=beginning.names[at] or gettext("(without a name)"), choices=choices, initial=guess
             )
 
     def column_choices(self) -> Iterator[ColumnChoice]:
@@ -202,7 +221,7 @@ class ImportColumnsForm(PanelForm):
             field = self[f"column_{at}"]
             values = [row[at][:_LETTERS_SHOWN] for row in self._beginning.rows if at < len(row)]
             is_secret = (
-                any(word in plain for word in _SECRET)
+                _sounds_secret(plain)
                 or field.value() == "password"
                 or any(value.startswith("{") for value in values)
             )
@@ -222,12 +241,17 @@ class ImportColumnsForm(PanelForm):
                 self.add_error(f"column_{at}", forms.ValidationError(message, code="twice"))
             seen.add(meaning)
         if not self.errors:
-            layout = Layout(header=True, kind=self.cleaned_data["kind"], columns=self.meanings())
+            layout = Layout(header=True, kind=self.kind_of_all(), columns=self.meanings())
             try:
                 meanings(self._beginning, columns(), layout)
             except FileError as error:
                 raise forms.ValidationError(str(error), code="columns") from error
         return self.cleaned_data
+
+    def kind_of_all(self) -> str:
+        """The type of every line; "" where a column says it."""
+        kind: str = self.cleaned_data["kind"]
+        return "" if kind == _A_COLUMN else kind
 
     def meanings(self) -> dict[str, str]:
         """By the names of columns, as these are compared."""

@@ -30,6 +30,11 @@ class Example:
     cells: str
     line: str
 
+    @property
+    def parts(self) -> list[str]:
+        """Its cells, between which a narrow screen may break the line."""
+        return self.line.split(";")
+
 
 def examples(actor: Actor) -> list[Example]:
     """Of the types that the actor may create."""

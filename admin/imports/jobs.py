@@ -34,6 +34,7 @@ from core.actor import Actor, Credential
 from core.models import User
 from core.presentation import MIB
 from core.spreadsheets import neutralised
+from limits.wording import amount_text
 
 if TYPE_CHECKING:
     from admin.queries.import_effects import DomainStorage
@@ -72,7 +73,7 @@ class NotNow(Exception):  # noqa: N818  an answer
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit of the importer, in words before and after; *percent* "" without a bar."""
+    """A limit of the importer, in words: what was taken of it, and how it stands then; *percent* "" without a bar."""
 
     label: str
     before: str
@@ -451,13 +452,14 @@ def _note(job: Job, effects: Effects) -> None:
     job.limits = [
         asdict(_limit(before, after))
         for before, after in effects.resources
-        if after.usage.maximum is not None or after.text != before.text
+        if after.usage.maximum is not None or after.usage != before.usage
     ]
     job.storage = [asdict(_storage(each)) for each in effects.storage]
 
 
 def _limit(before: Resource, after: Resource) -> Limit:
-    return Limit(after.label, before.text, after.text, after.percent, after.tone)
+    used = amount_text(before.usage.kind, before.usage.taken)
+    return Limit(after.label, used, after.text, after.percent, after.tone)
 
 
 def _storage(domain: DomainStorage) -> Storage:

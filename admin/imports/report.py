@@ -6,6 +6,7 @@ import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -158,7 +159,7 @@ class Report:
     def reasons(self, line: Line) -> list[tuple[int, str, str]]:
         """Cell, code and sentence of everything that is wrong with a refused line."""
         rows = self._database.execute("SELECT cell, code, message FROM further WHERE line = ?", (line.line,))
-        return [(line.cell, line.code, line.message), *rows]
+        return sorted([(line.cell, line.code, line.message), *rows], key=itemgetter(0))
 
     def warnings(self, *, most: int = -1) -> list[tuple[int, int, str, str]]:
         """Line, cell, code and sentence, in the order of the lines."""

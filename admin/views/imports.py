@@ -93,7 +93,7 @@ def import_columns(request: AuthedRequest, token: str) -> HttpResponse:
     form = ImportColumnsForm(posted(request), beginning=jobs.look_at(job))
     if form.is_valid():
         return _begun(
-            request, job, lambda: jobs.explain(request.actor, job, form.cleaned_data["kind"], form.meanings())
+            request, job, lambda: jobs.explain(request.actor, job, form.kind_of_all(), form.meanings())
         )
     return answer_form(request, "admin/import_columns.html", form, job=job)
 

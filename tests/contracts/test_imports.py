@@ -58,7 +58,8 @@ def dora(cast: Cast, browser_of: BrowserOf) -> Client:
 def upload(client: Client, content: str | bytes, name: str = "identities.csv", **values: str) -> Any:
     """The answer to a file; its page follows by :func:`planned`."""
     data = content.encode() if isinstance(content, str) else content
-    given = {"passwords": "clear", "continue_if_exists": "on", **values}
+    found = {"separator": "found", "encoding": "found"}
+    given = {"passwords": "clear", "continue_if_exists": "on"} | found | values
     return client.post(reverse(UPLOAD), {"file": SimpleUploadedFile(name, data), **given})
 
 
@@ -158,7 +159,7 @@ def test_every_fault_of_every_line_is_told_at_once(root: Client) -> None:
     first, second, third, fourth = told(page)
     assert (first[0], first[2]) == (1, "Refused")
     places = ["Column 6 (enabled)", "Column 7 (role)", "Column 9 (quota)"]
-    assert sorted(place for place, _message in first[3]) == places
+    assert [place for place, _message in first[3]] == places
     assert second[3][0][0] == "Column 1 (type)"
     assert third[2] == "Create"
     assert "quotation mark" in fourth[3][0][1]
@@ -190,7 +191,13 @@ def test_what_exists_is_skipped_or_refused_as_one_wishes(root: Client) -> None:
     line = "domain;dora.example;0;0;true\r\n"
     assert [row[2] for row in told(planned(root, line))] == ["Skip"]
     answer = root.post(
-        reverse(UPLOAD), {"file": SimpleUploadedFile("x.csv", line.encode()), "passwords": "clear"}
+        reverse(UPLOAD),
+        {
+            "file": SimpleUploadedFile("x.csv", line.encode()),
+            "passwords": "clear",
+            "separator": ";",
+            "encoding": "found",
+        },
     )
     page = root.get(answer.headers["Location"])
     assert [row[2] for row in told(page)] == ["Refused"]
@@ -473,7 +480,7 @@ def test_a_file_in_the_encoding_of_old_spreadsheets_is_read_with_a_word_about_it
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1"])
 def test_an_encoding_is_found_out_or_named(root: Client, encoding: str) -> None:
     line = f"account,jo@dora.example,{PASSWORD},Jörg,Müller,true,SimpleUsers,jo@dora.example\r\nalias,x\r\n"
-    page = planned(root, line.encode(encoding), encoding="" if "utf" in encoding else encoding)
+    page = planned(root, line.encode(encoding), encoding="found" if "utf" in encoding else encoding)
     assert [row[2] for row in told(page)] == ["Create", "Refused"]
     assert "Windows-1252" not in page.content.decode().partition("<main")[2]
     answer: Any = root.get(reverse("admin:import_refused", args=[page.context["job"].token]))
@@ -487,12 +494,14 @@ def test_a_file_that_is_no_text_is_refused_in_words(root: Client) -> None:
 
 
 def test_a_header_that_says_everything_is_not_asked_about(root: Client) -> None:
-    page = planned(root, f"type,username,password,address\r\naccount,jo@dora.example,{PASSWORD},jo@no.where\r\n")
+    page = planned(
+        root, f"type,username,password,address\r\naccount,jo@dora.example,{PASSWORD},jo@no.where\r\n"
+    )
     [(number, shown, outcome, [(place, _message), *_others])] = told(page)
     assert (number, shown, outcome) == (2, "jo@dora.example", "Refused")
     assert place == "Column 4 (address)"
     answer: Any = root.get(reverse("admin:import_refused", args=[page.context["job"].token]))
-    assert b"".join(answer.streaming_content).startswith(b"type,username,password,address\r\naccount,")
+    assert b"".join(answer.streaming_content).startswith(header.encode() + b"account,")
 
 
 FOREIGN = (
@@ -515,7 +524,16 @@ def test_columns_of_foreign_names_are_asked_about_and_passwords_not_shown(root: 
     text = page.content.decode()
     choices = {each.name: each for each in page.context["form"].column_choices()}
     assert choices["Vorname"].values == ["Jo"]
-    assert choices["Login"].field.value() == "username"
+    guesses = {name: choice.field.value() for name, choice in choices.items()}
+    assert guesses == {
+        "Login": "username",
+        "Kennwort": "password",
+        "Vorname": "first_name",
+        "E-Mail": "address",
+        "Notiz": "-",
+        "Kürzel": "-",
+    }
+    assert page.context["form"]["kind"].value() == "account"
     assert choices["Kennwort"].values is choices["Kürzel"].values is None
     assert PASSWORD not in text
     assert "{PLAIN}" not in text
@@ -533,7 +551,7 @@ def test_columns_of_foreign_names_are_asked_about_and_passwords_not_shown(root: 
     [
         ({"column_1": "-"}, "__all__", "no column is “password”"),
         ({"column_2": "username"}, "column_2", "Another column is this already."),
-        ({"kind": ""}, "__all__", "no column is the type of a line"),
+        ({"kind": "column"}, "__all__", "no column is the type of a line"),
         ({"column_0": "nonsense"}, "column_0", "not one of the available choices"),
         ({"kind": "nonsense"}, "kind", "not one of the available choices"),
     ],
@@ -550,7 +568,7 @@ def test_columns_that_lack_something_are_refused(
 
 def test_a_column_that_one_calls_the_password_is_not_shown_either(root: Client) -> None:
     page = planned(root, FOREIGN.replace("Kennwort", "Spalte"))
-    answer = root.post(page.request["PATH_INFO"], MEANINGS | {"kind": ""})
+    answer = root.post(page.request["PATH_INFO"], MEANINGS | {"kind": "column"})
     assert answer.status_code == 422
     assert PASSWORD not in answer.content.decode()
 

@@ -524,6 +524,8 @@ class Stage:
             ("import", "create"): {
                 "file": SimpleUploadedFile("new.csv", b"domain;new.example;0;0;true"),
                 "passwords": "clear",
+                "separator": "found",
+                "encoding": "found",
             },
             ("import", "columns"): {"kind": "account", "column_0": "username", "column_1": "password"},
             ("import", "apply"): {"digest": self.imports["planned"].digest if self.imports else ""},
