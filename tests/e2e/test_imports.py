@@ -149,6 +149,7 @@ def test_every_screen_of_an_import_is_clean(
 
     choose(page, "people.csv", FOREIGN)
     look_at(page, "import_columns", look)
+    page.get_by_label("Each line is").select_option("what a column says")
     page.get_by_role("button", name="Show the plan").click()
     expect(page.get_by_role("alert")).to_be_visible()
     look_at(page, "import_columns_refused", look)
