@@ -144,6 +144,7 @@ class ImportFiles:
                 stderr=log,
                 pass_fds=(lock,),
                 start_new_session=True,
+                umask=0o077,
             )
         # Somebody has to take note of its end.
         threading.Thread(target=process.wait, daemon=True).start()

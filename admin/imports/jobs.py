@@ -403,7 +403,7 @@ def _plan(files: ImportFiles, job: Job, actor: Actor) -> None:
         job.numbers = {}
         for (outcome, kind), number in report.numbers().items():
             job.numbers.setdefault(outcome, {})[kind] = number
-        job.warnings = len(report.warnings())
+        job.warnings = report.warned()
         _note(job, effects)
         _write_lists(files, job, source, report)
     job.state = State.PLANNED

@@ -165,6 +165,10 @@ class Report:
         """Line, cell, code and sentence, in the order of the lines."""
         return list(self._database.execute("SELECT * FROM warning ORDER BY line, cell LIMIT ?", (most,)))
 
+    def warned(self) -> int:
+        """How many warnings there are."""
+        return int(self._database.execute("SELECT COUNT(*) FROM warning").fetchone()[0])
+
     def digest(self) -> str:
         """The same for two reports that tell the same of every line."""
         seal = hashlib.sha256()

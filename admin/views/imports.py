@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.contrib import messages
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # What a form says besides its file.
-_REST: int = 100_000
-_JOBS_SHOWN: int = 10
+_REST: Final = 100_000
+_JOBS_SHOWN: Final = 10
 
 
 @csrf_exempt  # the token is looked for below: whoever looks has read the whole body
@@ -40,7 +40,8 @@ _JOBS_SHOWN: int = 10
 @require_http_methods(["GET", "HEAD", "POST"])
 def import_create(request: AuthedRequest) -> HttpResponse:
     """Show the form, and take the file; a body that is too long is not even read."""
-    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.MODOBOA_IMPORT_MAX_MB * MB + _REST:
+    length = request.META.get("CONTENT_LENGTH", "")
+    if length.isdigit() and int(length) > settings.MODOBOA_IMPORT_MAX_MB * MB + _REST:
         form = ImportForm(actor=request.actor)
         context = {"form": form, "too_long": too_long(), **_around(request)}
         return render(request, "admin/import_create.html", context, status=413)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -18,5 +17,4 @@ class Command(PanelCommand):
         parser.add_argument("token", help="name of its directory")
 
     def handle(self, **options: Any) -> None:
-        os.umask(0o077)
         jobs.run(options["token"])
