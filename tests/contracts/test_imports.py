@@ -24,6 +24,7 @@ from django.urls import reverse
 from admin.gateways.import_files import ImportFiles
 from admin.imports import jobs
 from admin.imports.jobs import Job, State
+from admin.imports.report import Report
 from admin.imports.running import Import
 from admin.models import Account, Alias, Domain
 from admin.operations import create_alias, update_account
@@ -134,6 +135,17 @@ def test_what_was_uploaded_and_hashed_is_gone_when_it_is_over(root: Client) -> N
     assert PASSWORD.encode() not in everything_on_disk()
     assert hashed.rpartition("$")[2].encode() not in report.read_bytes()
     assert sorted(path.name for path in folder(page).iterdir()) == ["job.json", "report.sqlite3", "running"]
+
+
+def test_forgotten_hashes_cannot_be_read_from_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "report.sqlite3"
+    with Report(path) as report:
+        report.keep_hashes({1: "a-hash-of-a-password"})
+    assert b"a-hash-of-a-password" in path.read_bytes()
+    with Report(path) as report:
+        report._database.execute("PRAGMA secure_delete = OFF")  # as some systems have it
+        report.forget_hashes()
+    assert b"a-hash-of-a-password" not in path.read_bytes()
 
 
 def test_files_of_imports_are_open_to_nobody_else(root: Client) -> None:
