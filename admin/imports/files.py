@@ -236,7 +236,8 @@ def _opened(part: _Part, errors: str = "strict") -> Iterator[Iterator[str]]:
     try:
         yield _lines(text)
     finally:
-        text.detach()
+        with suppress(ValueError):  # somebody stopped reading and closed the copy
+            text.detach()
 
 
 def _lines(text: TextIOWrapper) -> Iterator[str]:
