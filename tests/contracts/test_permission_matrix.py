@@ -657,10 +657,15 @@ def _ask(browser: Client, method: str, stage: Stage, route: str, target: str) ->
         return _word(browser.post(url, stage.values(route, target)))
     answer, head = browser.get(url), browser.head(url)
     assert head.status_code == answer.status_code, (route, target)
-    for each in (answer, head):
-        if isinstance(each, StreamingHttpResponse):
-            list(each)  # at its end the file is closed
+    _read(answer)
+    _read(head)
     return _word(answer)
+
+
+def _read(answer: HttpResponseBase) -> None:
+    """To the end of a file that is sent: there it is closed."""
+    if isinstance(answer, StreamingHttpResponse):
+        list(answer)
 
 
 def _word(answer: HttpResponseBase) -> str:
