@@ -13,9 +13,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from admin import policies
-from admin.imports.files import Beginning, FileError, Layout, meanings, plain_name
+from admin.imports.files import Beginning, FileError, Layout, check_meanings, plain_name
 from admin.imports.row_types import columns, row_types
 from core.form_rendering import PanelForm, SegmentedSelect
+from core.roles import Role
 
 if TYPE_CHECKING:
     from django.core.files.uploadedfile import UploadedFile
@@ -27,6 +28,9 @@ MB: Final = 1_000_000
 _FOUND: Final = "found"
 _LEFT_OUT: Final = "-"
 _A_COLUMN: Final = "column"
+_NAMES: Final = "names"
+_ROW: Final = "row"
+_MOST_COLUMNS: Final = 100
 _TYPE: Final = "type"
 _VALUES_SHOWN: Final = 3
 _LETTERS_SHOWN: Final = 60
@@ -164,26 +168,33 @@ _SECRET: Final = (
     *("wachtwoord", "lösenord", "losenord", "mot_de", "парол", "パスワード", "密码", "密碼"),
 )
 
+_HARMLESS: Final = frozenset({"true", "false", "yes", "no", *row_types(), *(r.value.lower() for r in Role)})
+
 
 def _sounds_secret(plain: str) -> bool:
     return any(word in plain for word in _SECRET)
 
 
-def _guesses(names: Sequence[str], known: Collection[str]) -> dict[str, str]:
+def _guesses(names: Sequence[str], known: Collection[str]) -> list[str]:
     """What columns probably mean, each meaning at most once; the others are left out."""
-    guesses: dict[str, str] = {}
-    for name in names:
+    guesses: list[str] = []
+    for name in map(plain_name, names):
         guess = _SYNONYMS.get(name, name)
         if guess not in known and _sounds_secret(name):
             guess = "password"
-        taken = guess in guesses.values() and guess != "recipient"
-        guesses[name] = guess if guess in known and not taken else _LEFT_OUT
+        taken = guess in guesses and guess != "recipient"
+        guesses.append(guess if guess in known and not taken else _LEFT_OUT)
     return guesses
+
+
+def _is_harmless(value: str) -> bool:
+    """No password is like this; for columns that have no name which tells."""
+    return "@" in value or value.isdigit() or value.lower() in _HARMLESS
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnChoice:
-    """A column of the file beside the question what it means; *values* is None for what is secret."""
+    """A column of the file beside the question what it means; *values* is None for what may be secret."""
 
     name: str
     field: BoundField
@@ -191,68 +202,78 @@ class ColumnChoice:
 
 
 class ImportColumnsForm(PanelForm):
-    """What the columns of a file mean. Columns of one name have one meaning."""
+    """What the columns of a file mean."""
 
+    halves: ClassVar[frozenset[str]] = frozenset({"first_line", "kind"})
+
+    first_line = forms.ChoiceField(
+        label=_("The first line"),
+        choices=((_NAMES, _("names the columns")), (_ROW, _("is like the others"))),
+        widget=SegmentedSelect,
+    )
     kind = forms.ChoiceField(label=_("Each line is"))
 
     def __init__(self, *args: Any, beginning: Beginning, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._beginning = beginning
-        types = [(name, each.label) for name, each in row_types().items() if name not in {"forward", "dlist"}]
-        kinds = self.fields["kind"]
-        assert isinstance(kinds, forms.ChoiceField)  # noqa: S101  for the type checker
-        kinds.choices = [(_A_COLUMN, gettext("what a column says")), *types]
-        self._places = {plain_name(name): at for at, name in reversed([*enumerate(beginning.names)])}
+        self._number = min(max(map(len, (beginning.names, *beginning.rows))), _MOST_COLUMNS)
+        names = beginning.names[: self._number] if beginning.is_header else ()
         known = dict.fromkeys(column.name for each in columns().values() for column in each)
+        guesses = _guesses(names, known.keys() | {_TYPE})
+        self.initial["first_line"] = _NAMES if beginning.is_header else _ROW
+        if {"username", "password"} <= set(guesses) and _TYPE not in guesses:
+            self.initial["kind"] = "account"
+        types = [(name, each.label) for name, each in row_types().items() if name not in {"forward", "dlist"}]
+        self.fields["kind"] = forms.ChoiceField(
+            label=self.fields["kind"].label, choices=[(_A_COLUMN, gettext("what a column says")), *types]
+        )
         choices = [(_LEFT_OUT, gettext("leave out")), (_TYPE, gettext("type of the line"))]
         choices += [(name, str(_MEANINGS.get(name, name))) for name in known]
-        guesses = _guesses(sorted(self._places, key=self._places.__getitem__), known.keys() | {_TYPE})
-        if {"username", "password"} <= set(guesses.values()) and _TYPE not in guesses.values():
-            kinds.initial = "account"
-        for plain, guess in guesses.items():
-            at = self._places[plain]
+        for at in range(self._number):
+            name = names[at] if at < len(names) else ""
             self.fields[f"column_{at}"] = forms.ChoiceField(
-                label=beginning.names[at] or gettext("(without a name)"), choices=choices, initial=guess
+                label=name or gettext("Column %(number)d") % {"number": at + 1},
+                choices=choices,
+                initial=guesses[at] if name else _LEFT_OUT,
             )
 
     def column_choices(self) -> Iterator[ColumnChoice]:
         """Every column, with its first values."""
-        for plain, at in sorted(self._places.items(), key=lambda pair: pair[1]):
+        for at in range(self._number):
             field = self[f"column_{at}"]
-            values = [row[at][:_LETTERS_SHOWN] for row in self._beginning.rows if at < len(row)]
-            is_secret = (
-                _sounds_secret(plain)
-                or field.value() == "password"
-                or any(value.startswith("{") for value in values)
-            )
-            shown = [value for value in values if value][:_VALUES_SHOWN]
+            values = [row[at] for row in self._beginning.rows if at < len(row) and row[at]]
+            shown = [value[:_LETTERS_SHOWN] for value in values[:_VALUES_SHOWN]]
+            is_secret = field.value() == "password" or self._may_be_secret(str(field.label), values)
             yield ColumnChoice(str(field.label), field, None if is_secret else shown)
+
+    def _may_be_secret(self, name: str, values: Sequence[str]) -> bool:
+        if not self._beginning.is_header:
+            return not all(map(_is_harmless, values))
+        return _sounds_secret(plain_name(name)) or any(value.startswith("{") for value in values)
 
     def clean(self) -> dict[str, Any]:
         """Every type has the columns that it needs, and no two for the same."""
         if self.errors:
             return self.cleaned_data
         repeat = {column.name for each in columns().values() for column in each if column.repeats}
-        seen: set[str] = {_LEFT_OUT} | repeat
-        for at in sorted(self._places.values()):
-            meaning = self.cleaned_data[f"column_{at}"]
-            if meaning in seen - {_LEFT_OUT} - repeat:
+        seen: set[str] = set()
+        for at, meaning in enumerate(self.layout().meanings):
+            if meaning in seen:
                 message = gettext("Another column is this already.")
                 self.add_error(f"column_{at}", forms.ValidationError(message, code="twice"))
-            seen.add(meaning)
+            seen |= {meaning} - repeat - {_LEFT_OUT}
         if not self.errors:
-            layout = Layout(header=True, kind=self.kind_of_all(), columns=self.meanings())
             try:
-                meanings(self._beginning, columns(), layout)
+                check_meanings(columns(), self.layout())
             except FileError as error:
                 raise forms.ValidationError(str(error), code="columns") from error
         return self.cleaned_data
 
-    def kind_of_all(self) -> str:
-        """The type of every line; "" where a column says it."""
-        kind: str = self.cleaned_data["kind"]
-        return "" if kind == _A_COLUMN else kind
-
-    def meanings(self) -> dict[str, str]:
-        """By the names of columns, as these are compared."""
-        return {plain: self.cleaned_data[f"column_{at}"] for plain, at in self._places.items()}
+    def layout(self) -> Layout:
+        """What was said."""
+        given = self.cleaned_data
+        return Layout(
+            header=given["first_line"] == _NAMES,
+            kind="" if given["kind"] == _A_COLUMN else given["kind"],
+            meanings=[given[f"column_{at}"] for at in range(self._number)],
+        )

@@ -72,7 +72,8 @@ class Layout:
     """How a file is written. Blank: it is found out.
 
     *header*: the first line names the columns; *kind*: the type of every line, where none says it; *columns*: what
-    columns of the header mean, where their names do not say it.
+    columns of the header mean, where their names do not say it; *meanings*: what all columns mean, in their order, with
+    or without a header.
     """
 
     separator: str = ""
@@ -80,6 +81,7 @@ class Layout:
     header: bool | None = None
     kind: str = ""
     columns: Mapping[str, str] | None = None
+    meanings: Sequence[str] = ()
 
 
 # The columns after the type, by type.
@@ -358,12 +360,19 @@ def beginning(
             form = _with_header("", separator, names, columns, layout)
     known = {column.name for kind in form.order or () for column in columns[kind]} | {"type"}
     tells_all = not names or (all(plain_name(n) in known for n in names) if is_named else has_types)
-    return Beginning(separator, names, rows[1:], is_named or not has_types, tells_all)
+    is_header = is_named or (not has_types and _may_be_names(names))
+    return Beginning(separator, names, rows[1:] if is_header else rows, is_header, tells_all)
 
 
-def meanings(beginning: Beginning, columns: Columns, layout: Layout) -> Form:
-    """The form of a file whose columns somebody explained; raises :class:`FileError` when something is missing."""
-    return _with_header(_("This file"), beginning.separator, beginning.names, columns, layout)
+def check_meanings(columns: Columns, layout: Layout) -> None:
+    """Raises :class:`FileError` when the columns that somebody explained lack something."""
+    _with_header(_("This file"), ";", (), columns, layout)
+
+
+def _may_be_names(cells: Sequence[str]) -> bool:
+    """Nothing that stands in rows only: no address, no number, no hash, nothing twice."""
+    is_row = any("@" in cell or cell[:1].isdigit() or cell.startswith("{") for cell in cells)
+    return not is_row and len(set(cells)) == len(cells)
 
 
 def _probable_encoding(copy: IO[bytes]) -> str:
@@ -401,6 +410,8 @@ def _form(part: _Part, columns: Columns, layout: Layout) -> Form:
         first = _first(lines)
     separator = _separator_of(first, columns, layout)
     names = _split(first[0], separator) if first else ()
+    if layout.meanings:
+        return _with_header(part.name, separator, names if layout.header else (), columns, layout)
     if layout.header is False or not names:
         return Form(separator)
     if layout.header is None and not layout.columns and not _names_columns(names, columns):
@@ -435,7 +446,7 @@ def plain_name(name: str) -> str:
 
 def _with_header(file: str, separator: str, names: tuple[str, ...], columns: Columns, layout: Layout) -> Form:
     given = {plain_name(name): plain_name(meaning) for name, meaning in (layout.columns or {}).items()}
-    meanings = [given.get(plain_name(name), plain_name(name)) for name in names]
+    meanings = [*layout.meanings] or [given.get(plain_name(name), plain_name(name)) for name in names]
     if absent := sorted(set(given) - set(map(plain_name, names))):
         message = _("%(file)s has no column “%(name)s”. Its columns: %(names)s.")
         shown = {"file": file, "name": absent[0], "names": ", ".join(names)}

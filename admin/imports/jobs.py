@@ -10,7 +10,7 @@ import csv
 import logging
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -105,7 +105,7 @@ class Job:
     encoding: str = ""
     header: bool | None = None
     kind: str = ""
-    columns: dict[str, str] = field(default_factory=dict)
+    meanings: list[str] = field(default_factory=list)
     state: str = State.ASKING
     changed_at: float = 0.0
     # While it works.
@@ -130,7 +130,7 @@ class Job:
     @property
     def layout(self) -> Layout:
         """What was said about the file."""
-        return Layout(self.separator, self.encoding, self.header, self.kind, self.columns)
+        return Layout(self.separator, self.encoding, self.header, self.kind, meanings=self.meanings)
 
     @property
     def options(self) -> Options:
@@ -159,7 +159,7 @@ class Job:
 
 def places_of(job: Job) -> Places:
     """What the cells of its lines are called."""
-    return Places(job.names, job.columns)
+    return Places(job.names, job.meanings)
 
 
 _NOT_WRITTEN: Final = frozenset({"token", "has_upload"})
@@ -240,9 +240,9 @@ def _is_type(word: str) -> bool:
     return word in row_types() or plugins.function_for(word) is not None
 
 
-def explain(actor: Actor, job: Job, kind: str, meanings: Mapping[str, str]) -> None:
+def explain(actor: Actor, job: Job, layout: Layout) -> None:
     """Plan a file with what somebody said about its columns; raises :class:`NotNow`."""
-    job.kind, job.columns = kind, dict(meanings)
+    job.header, job.kind, job.meanings = layout.header, layout.kind, list(layout.meanings)
     _launch(actor, ImportFiles(job.token), job, State.PLANNING)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from django.utils.translation import gettext as _
@@ -14,22 +14,22 @@ _TYPE: Final = 1
 
 
 class Places:
-    """*header*: names in the first line, if it has some; *given*: what somebody said that they mean."""
+    """*header*: names in the first line, if it has some; *meanings*: what somebody said that the columns mean."""
 
-    def __init__(self, header: Sequence[str], given: Mapping[str, str]) -> None:
+    def __init__(self, header: Sequence[str], meanings: Sequence[str]) -> None:
         self._header = header
-        self._meanings = [given.get(plain_name(name), plain_name(name)) for name in header]
+        self._meanings = meanings or [plain_name(name) for name in header]
 
     def column(self, kind: str, cell: int) -> str:
         """``Column 3 (password)``; "" for the line as a whole. *cell* counts from the type, which is 1."""
         if not cell:
             return ""
         name, nth = _meaning(kind, cell)
-        if not self._header:
+        if not self._meanings:
             return _words(cell, name)
         found = [at for at, meaning in enumerate(self._meanings) if meaning == name]
         if nth < len(found):
-            return _words(found[nth] + 1, self._header[found[nth]])
+            return _words(found[nth] + 1, self._header[found[nth]] if self._header else name)
         return _("Column “%(name)s”") % {"name": name}
 
 

@@ -93,9 +93,7 @@ def import_columns(request: AuthedRequest, token: str) -> HttpResponse:
         return redirect("admin:import_detail", token)
     form = ImportColumnsForm(posted(request), beginning=jobs.look_at(job))
     if form.is_valid():
-        return _begun(
-            request, job, lambda: jobs.explain(request.actor, job, form.kind_of_all(), form.meanings())
-        )
+        return _begun(request, job, lambda: jobs.explain(request.actor, job, form.layout()))
     return answer_form(request, "admin/import_columns.html", form, job=job)
 
 

@@ -519,6 +519,7 @@ FOREIGN = (
     f"jo@dora.example;{PASSWORD};Jo;jo@dora.example;ask Mia;{{PLAIN}}x\r\n"
 )
 MEANINGS = {
+    "first_line": "names",
     "kind": "account",
     "column_0": "username",
     "column_1": "password",
@@ -574,6 +575,33 @@ def test_columns_that_lack_something_are_refused(
     assert answer.status_code == 422
     assert words in answer.context["form"].errors[field][0]
     assert PASSWORD not in answer.content.decode()
+
+
+def test_lines_without_types_and_names_are_asked_about_and_no_possible_password_is_kept(root: Client) -> None:
+    page = planned(root, f"jo@dora.example;{PASSWORD};Jo;1024;jo@dora.example\r\n")
+    choices = [(each.name, each.values) for each in page.context["form"].column_choices()]
+    assert choices == [
+        ("Column 1", ["jo@dora.example"]),
+        ("Column 2", None),
+        ("Column 3", None),
+        ("Column 4", ["1024"]),
+        ("Column 5", ["jo@dora.example"]),
+    ]
+    meanings = ("username", "password", "first_name", "quota", "address")
+    given = {f"column_{at}": meaning for at, meaning in enumerate(meanings)}
+    page = root.post(page.request["PATH_INFO"], given | {"first_line": "row", "kind": "account"}, follow=True)
+    assert [row[:3] for row in told(page)] == [(1, "jo@dora.example", "Create")]
+    assert PASSWORD.encode() not in (folder(page) / "job.json").read_bytes()
+    act(root, page, "apply")
+    assert verify_password(PASSWORD, User.objects.get(username="jo@dora.example").password)
+
+
+def test_columns_of_one_name_may_mean_different_things(root: Client) -> None:
+    page = planned(root, "Ziel;Ziel;\r\ninfo@dora.example;sam@dora.example;x\r\n")
+    given = {"column_0": "address", "column_1": "recipient", "column_2": "-"}
+    url = page.request["PATH_INFO"]
+    page = root.post(url, given | {"first_line": "names", "kind": "alias"}, follow=True)
+    assert [(row[0], row[1], row[2]) for row in told(page)] == [(2, "info@dora.example", "Create")]
 
 
 def test_a_column_that_one_calls_the_password_is_not_shown_either(root: Client) -> None:

@@ -527,7 +527,12 @@ class Stage:
                 "separator": "found",
                 "encoding": "found",
             },
-            ("import", "columns"): {"kind": "account", "column_0": "username", "column_1": "password"},
+            ("import", "columns"): {
+                "first_line": "names",
+                "kind": "account",
+                "column_0": "username",
+                "column_1": "password",
+            },
             ("import", "apply"): {"digest": self.imports["planned"].digest if self.imports else ""},
         }
         if (noun, verb) == ("account", "update"):
