@@ -47,6 +47,15 @@ def wire() -> None:
     )
     navigation.add(
         navigation.Entry(
+            "",
+            _("Import & export"),
+            "admin:import_create",
+            "arrow-down-up",
+            policies.may_import,
+        )
+    )
+    navigation.add(
+        navigation.Entry(
             navigation.SYSTEM,
             _("Mail directories"),
             "admin:directory_list",

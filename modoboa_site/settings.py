@@ -270,6 +270,8 @@ if not DEBUG:
 # Peers whose X-Forwarded-For is believed (addresses); everybody else is logged as seen on the socket.
 MODOBOA_TRUSTED_PROXIES = env.words("MODOBOA_TRUSTED_PROXIES")
 
+# The longest file that somebody imports in a browser.
+MODOBOA_IMPORT_MAX_MB = env.integer("MODOBOA_IMPORT_MAX_MB", default=200)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 MAX_CELL: Final = 10_000
 # 2,000 recipients of 100 characters, and some.
 MAX_LINE: Final = 400_000
+# What spreadsheets write that do not write UTF-8.
+OLD_ENCODING: Final = "cp1252"
 _BLOCK: Final = 1 << 20
 _LOOKED_AT: Final = 50
 _SEPARATORS: Final = ";,\t|:"
@@ -71,7 +73,8 @@ class Layout:
     """How a file is written. Blank: it is found out.
 
     *header*: the first line names the columns; *kind*: the type of every line, where none says it; *columns*: what
-    columns of the header mean, where their names do not say it.
+    columns of the header mean, where their names do not say it; *meanings*: what all columns mean, in their order, with
+    or without a header.
     """
 
     separator: str = ""
@@ -79,10 +82,25 @@ class Layout:
     header: bool | None = None
     kind: str = ""
     columns: Mapping[str, str] | None = None
+    meanings: Sequence[str] = ()
 
 
 # The columns after the type, by type.
 Columns = Mapping[str, Sequence[Column]]
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What the first lines of a file show before anybody says what its columns mean.
+
+    *names*: the cells of the first line; *is_header*: they are no row; *tells_all*: nothing has to be asked.
+    """
+
+    separator: str
+    names: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    is_header: bool
+    tells_all: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +164,23 @@ class CsvFile:
         for part in self._parts:
             yield from _rows(part)
 
+    @property
+    def encoding(self) -> str:
+        """Of the first file."""
+        return self._parts[0].encoding
+
+    def originals(self, wanted: Iterator[int]) -> Iterator[str]:
+        """Lines as they stand in the files, headers included; *wanted* are their numbers, ascending."""
+        number = next(wanted, None)
+        for part in self._parts:
+            with _opened(part) as lines:
+                for at, line in enumerate(lines, part.start):
+                    if at == number:
+                        number = next(wanted, None)
+                        yield line
+                    elif at == part.start and part.form.header:
+                        yield line
+
     def place(self, line: int) -> str:
         """The line, and the file where there are several."""
         part = next(each for each in self._parts if line < each.end)
@@ -196,19 +231,16 @@ def _encoding(copy: IO[bytes]) -> str:
     return next((name for bom, name in _BOMS if beginning.startswith(bom)), "utf-8")
 
 
-def _text(part: _Part) -> TextIOWrapper:
-    """The copy from its beginning; what reads it detaches it."""
-    part.copy.seek(0)
-    return TextIOWrapper(part.copy, encoding=part.encoding, newline="")
-
-
 @contextmanager
-def _opened(part: _Part) -> Iterator[Iterator[str]]:
-    text = _text(part)
+def _opened(part: _Part, errors: str = "strict") -> Iterator[Iterator[str]]:
+    """Its lines; what reads the copy detaches it."""
+    part.copy.seek(0)
+    text = TextIOWrapper(part.copy, encoding=part.encoding, errors=errors, newline="")
     try:
         yield _lines(text)
     finally:
-        text.detach()
+        with suppress(ValueError):  # somebody stopped reading and closed the copy
+            text.detach()
 
 
 def _lines(text: TextIOWrapper) -> Iterator[str]:
@@ -330,24 +362,89 @@ def _cell(cells: Sequence[str], at: int | str) -> str:
 # --- how a file is written -------------------------------------------------------------------------------------
 
 
-def _form(part: _Part, columns: Columns, layout: Layout) -> Form:
-    with _opened(part) as lines:
-        first = [line for line, _number in zip(lines, range(_LOOKED_AT), strict=False) if line.strip()]
+def beginning(
+    stream: BinaryIO, columns: Columns, layout: Layout, is_type: Callable[[str], bool]
+) -> Beginning:
+    """Look at no more than the first megabyte; raises :class:`FileError`."""
+    with ExitStack() as stack:
+        part = _Part("", stack.enter_context(tempfile.TemporaryFile()), 1)
+        part.copy.write(stream.read(_BLOCK))
+        part.encoding = layout.encoding or _probable_encoding(part.copy)
+        try:
+            with _opened(part, errors="replace") as lines:
+                first = _first(lines)
+        except (UnicodeError, LookupError) as error:
+            raise FileError(_("This is not %(encoding)s.") % {"encoding": part.encoding.upper()}) from error
+    separator = _separator_of(first, columns, layout)
+    rows = tuple(_split(line, separator) for line in first)
+    names = rows[0] if rows else ()
+    has_types = any(is_type(row[0].lower()) for row in rows if row)
+    is_named = bool(names) and _names_columns(names, columns)
+    form = Form(separator)
+    if is_named:
+        with suppress(FileError):
+            form = _with_header("", separator, names, columns, layout)
+    known = {column.name for kind in form.order or () for column in columns[kind]} | {"type"}
+    tells_all = not names or (all(plain_name(n) in known for n in names) if is_named else has_types)
+    is_header = is_named or (not has_types and _may_be_names(names))
+    return Beginning(separator, names, rows[1:] if is_header else rows, is_header, tells_all)
+
+
+def check_meanings(columns: Columns, layout: Layout) -> None:
+    """Raises :class:`FileError` when the columns that somebody explained lack something."""
+    _with_header(_("This file"), ";", (), columns, layout)
+
+
+def _may_be_names(cells: Sequence[str]) -> bool:
+    """Nothing that stands in rows only: no address, no number, no hash, nothing twice."""
+    is_row = any("@" in cell or cell[:1].isdigit() or cell.startswith("{") for cell in cells)
+    return not is_row and len(set(cells)) == len(cells)
+
+
+def _probable_encoding(copy: IO[bytes]) -> str:
+    """What a BOM says, UTF-8 where it is that, else what spreadsheets write on Windows."""
+    encoding = _encoding(copy)
+    copy.seek(0)
     try:
-        separator = separator_of(layout.separator or _separator(first, columns, layout))
+        codecs.getincrementaldecoder(encoding)().decode(copy.read())
+    except UnicodeError:
+        return OLD_ENCODING
+    return encoding
+
+
+def _first(lines: Iterator[str]) -> list[str]:
+    return [line for line, _number in zip(lines, range(_LOOKED_AT), strict=False) if line.strip()]
+
+
+def _separator_of(first: Sequence[str], columns: Columns, layout: Layout) -> str:
+    try:
+        return separator_of(layout.separator or _separator(first, columns, layout))
     except ValueError as error:
         raise FileError(str(error)) from error
+
+
+def _split(line: str, separator: str) -> tuple[str, ...]:
+    """Its cells; none where it cannot be divided."""
     try:
-        names = tuple(cell.strip() for cell in _cells(first[0][:MAX_LINE], separator)) if first else ()
+        return tuple(cell.strip() for cell in _cells(line[:MAX_LINE], separator))
     except csv.Error:
-        names = ()
+        return ()
+
+
+def _form(part: _Part, columns: Columns, layout: Layout) -> Form:
+    with _opened(part) as lines:
+        first = _first(lines)
+    separator = _separator_of(first, columns, layout)
+    names = _split(first[0], separator) if first else ()
+    if layout.meanings:
+        return _with_header(part.name, separator, names if layout.header else (), columns, layout)
     if layout.header is False or not names:
         return Form(separator)
     if layout.header is None and not layout.columns and not _names_columns(names, columns):
         if layout.kind:
             raise FileError(_("A type for every line needs a first line that names the columns."))
         return Form(separator)
-    return _with_header(part, separator, names, columns, layout)
+    return _with_header(part.name, separator, names, columns, layout)
 
 
 def _separator(first: Sequence[str], columns: Columns, layout: Layout) -> str:
@@ -365,21 +462,20 @@ def _names_columns(names: Sequence[str], columns: Columns) -> bool:
     if names[0].lower() in columns:
         return False
     known = {column.name for each in columns.values() for column in each} | {"type"}
-    return sum(_plain(name) in known for name in names) * 2 > len(names)
+    return sum(plain_name(name) in known for name in names) * 2 > len(names)
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """Of a column, as names are compared."""
     return "_".join(name.lower().replace("-", " ").replace("_", " ").split())
 
 
-def _with_header(
-    part: _Part, separator: str, names: tuple[str, ...], columns: Columns, layout: Layout
-) -> Form:
-    given = {_plain(name): _plain(meaning) for name, meaning in (layout.columns or {}).items()}
-    meanings = [given.get(_plain(name), _plain(name)) for name in names]
-    if absent := sorted(set(given) - set(map(_plain, names))):
+def _with_header(file: str, separator: str, names: tuple[str, ...], columns: Columns, layout: Layout) -> Form:
+    given = {plain_name(name): plain_name(meaning) for name, meaning in (layout.columns or {}).items()}
+    meanings = [*layout.meanings] or [given.get(plain_name(name), plain_name(name)) for name in names]
+    if absent := sorted(set(given) - set(map(plain_name, names))):
         message = _("%(file)s has no column “%(name)s”. Its columns: %(names)s.")
-        shown = {"file": part.name, "name": absent[0], "names": ", ".join(names)}
+        shown = {"file": file, "name": absent[0], "names": ", ".join(names)}
         raise FileError(message % shown)
     kind = layout.kind.lower()
     if kind and kind not in columns:
@@ -388,10 +484,9 @@ def _with_header(
     kind_at = meanings.index("type") if "type" in meanings and not kind else None
     if not kind and kind_at is None:
         raise FileError(
-            _("%(file)s: no column is the type of a line, so say which type all lines have.")
-            % {"file": part.name}
+            _("%(file)s: no column is the type of a line, so say which type all lines have.") % {"file": file}
         )
-    order = _orders(part.name, meanings, columns, kind)
+    order = _orders(file, meanings, columns, kind)
     return Form(separator, names, kind, kind_at, order)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -58,7 +59,10 @@ CREATE TABLE IF NOT EXISTS hash (line INTEGER PRIMARY KEY, hash TEXT NOT NULL) S
 class Report:
     """Outcomes by line. To be closed; without a path it vanishes then."""
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, read_only: bool = False) -> None:
+        if read_only and path is not None:
+            self._database = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
+            return
         # "" is a database in a temporary file.
         self._database = sqlite3.connect("" if path is None else path, isolation_level=None)
         # Nothing here outlives a crash: then the whole import is begun anew.
@@ -109,7 +113,8 @@ class Report:
         self._database.executemany("INSERT OR REPLACE INTO hash VALUES (?, ?)", hashes.items())
 
     def forget_hashes(self) -> None:
-        """They are stored where they belong, or will not be."""
+        """They are stored where they belong, or will not be. Nothing of them stays in the file."""
+        self._database.execute("PRAGMA secure_delete = ON")
         self._database.execute("DELETE FROM hash")
 
     # --- reading -------------------------------------------------------------------------------------------------
@@ -133,6 +138,11 @@ class Report:
         """How many lines of one outcome."""
         return sum(number for (each, _kind), number in self.numbers().items() if each is outcome)
 
+    def kind_of(self, line: int) -> str:
+        """The type of one line."""
+        row = self._database.execute("SELECT kind FROM outcome WHERE line = ?", (line,)).fetchone()
+        return str(row[0]) if row else ""
+
     def outcome_of(self, line: int) -> Outcome | None:
         """What became of one line."""
         row = self._database.execute("SELECT outcome FROM outcome WHERE line = ?", (line,)).fetchone()
@@ -149,11 +159,15 @@ class Report:
     def reasons(self, line: Line) -> list[tuple[int, str, str]]:
         """Cell, code and sentence of everything that is wrong with a refused line."""
         rows = self._database.execute("SELECT cell, code, message FROM further WHERE line = ?", (line.line,))
-        return [(line.cell, line.code, line.message), *rows]
+        return sorted([(line.cell, line.code, line.message), *rows], key=itemgetter(0))
 
     def warnings(self, *, most: int = -1) -> list[tuple[int, int, str, str]]:
         """Line, cell, code and sentence, in the order of the lines."""
         return list(self._database.execute("SELECT * FROM warning ORDER BY line, cell LIMIT ?", (most,)))
+
+    def warned(self) -> int:
+        """How many warnings there are."""
+        return int(self._database.execute("SELECT COUNT(*) FROM warning").fetchone()[0])
 
     def digest(self) -> str:
         """The same for two reports that tell the same of every line."""

@@ -70,9 +70,9 @@ class Listing(Generic[T]):
     facts_text: Callable[[], str]
 
 
-def page_at(wanted: str, total: int) -> Page:
-    """The page that the URL asks for, or the nearest that exists."""
-    size = int(get_global_parameter("items_per_page", "core"))
+def page_at(wanted: str, total: int, size: int = 0) -> Page:
+    """The page that the URL asks for, or the nearest that exists; *size* 0: as the parameter says."""
+    size = size or int(get_global_parameter("items_per_page", "core"))
     pages = max(1, -(-total // size))
     number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) <= _DIGITS else 1
     number = min(max(number, 1), pages)

@@ -217,6 +217,12 @@ def megabytes_text(size: int | None) -> str:
 
 
 @register.filter
+def grouped(number: int) -> str:
+    """``1,204``."""
+    return number_format(number, use_l10n=True, force_grouping=True)
+
+
+@register.filter
 def ago(at: datetime) -> str:
     """How long ago an instant was; what happened within a minute happened just now."""
     if timezone.now() - at < _MINUTE:

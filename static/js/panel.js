@@ -119,8 +119,9 @@
   const toastFrom = (id) => {
     const template = document.getElementById(id);
     const place = document.getElementById("toasts");
-    if (!template || !place) return;
+    if (!template || !place || place.querySelector(`[data-from="${id}"]`)) return;
     const toast = template.content.firstElementChild.cloneNode(true);
+    toast.dataset.from = id; /* what fails every second is said once */
     place.append(toast);
     fade(toast);
   };

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.test import Client
 
+from admin.gateways.import_files import ImportFiles
+from admin.imports import jobs
 from core.actor import Actor
 from parameters import tools
 from parameters.models import Parameter
@@ -34,9 +39,16 @@ def _assembled() -> Cast:
 _template = Template()
 
 
+@pytest.fixture(autouse=True)
+def _imports_at_once(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Imports have a directory of their own, and their work is done where it is asked for."""
+    settings.DATA_DIR = tmp_path / "data"
+    monkeypatch.setattr(ImportFiles, "launch", lambda files, _lock: jobs.run(files.token))
+
+
 @pytest.fixture
 def fingerprint() -> Fingerprint:
-    """A function that sums up every table but the sessions, the ones between two models included."""
+    """A function that sums up every table but the sessions, the ones between two models included, and every import."""
     return _fingerprint
 
 
@@ -44,7 +56,9 @@ def _fingerprint() -> dict[str, str]:
     models = apps.get_models(include_auto_created=True)
     tables = [Table.read(model) for model in models if model is not Session]
     rows = {table.name: sorted(map(repr, table.rows)) for table in tables}
-    return {table: hashlib.sha256("\n".join(lines).encode()).hexdigest() for table, lines in rows.items()}
+    sums = {table: hashlib.sha256("\n".join(lines).encode()).hexdigest() for table, lines in rows.items()}
+    kept = (path for path in (Path(settings.DATA_DIR) / "imports").rglob("*") if path.is_file())
+    return sums | {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in kept}
 
 
 @pytest.fixture

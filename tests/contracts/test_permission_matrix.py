@@ -7,17 +7,23 @@ operation would accept, so that a refusal is one of permission.
 from __future__ import annotations
 
 import re
+import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
-from django.http import HttpResponseBase
+from django.http import HttpResponseBase, StreamingHttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from admin.imports import jobs
+from admin.imports.jobs import Job
 from admin.models import Account, Alias, Domain, MailboxOperation
 from admin.operations import (
     Appointment,
@@ -219,6 +225,50 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
         "GET waiting": "                   in   405  403  403  403  403  in",
         "POST waiting": "                  in   200  403  403  403  403  in",
     },
+    # A plan is its owner's business, whoever he is.
+    "admin:import_create": {
+        "GET": "                           in   200  200  200  403  200  in",
+        "POST": "                          in   302  302  302  403  302  in",
+    },
+    "admin:import_example": {
+        "GET": "                           in   200  200  200  403  200  in",
+        "POST": "                          in   405  405  405  403  405  in",
+    },
+    "admin:import_columns": {
+        "GET asking": "                    in   404  404  200  403  404  in",
+        "POST asking": "                   in   404  404  302  403  404  in",
+        "GET planned": "                   in   404  404  302  403  404  in",
+    },
+    "admin:import_detail": {
+        "GET planned": "                   in   404  404  200  403  404  in",
+        "GET nonsense": "                  in   404  404  404  403  404  in",
+        "POST planned": "                  in   405  405  405  403  405  in",
+    },
+    "admin:import_refused": {
+        "GET planned": "                   in   404  404  200  403  404  in",
+        "GET nonsense": "                  in   404  404  404  403  404  in",
+        "POST planned": "                  in   405  405  405  403  405  in",
+    },
+    "admin:import_reasons": {
+        "GET planned": "                   in   404  404  200  403  404  in",
+        "GET nonsense": "                  in   404  404  404  403  404  in",
+        "POST planned": "                  in   405  405  405  403  405  in",
+    },
+    "admin:import_plan": {
+        "GET planned": "                   in   405  405  405  403  405  in",
+        "POST planned": "                  in   404  404  302  403  404  in",
+        "POST nonsense": "                 in   404  404  404  403  404  in",
+    },
+    "admin:import_apply": {
+        "GET planned": "                   in   405  405  405  403  405  in",
+        "POST planned": "                  in   404  404  302  403  404  in",
+        "POST nonsense": "                 in   404  404  404  403  404  in",
+    },
+    "admin:import_cancel": {
+        "GET planned": "                   in   405  405  405  403  405  in",
+        "POST planned": "                  in   404  404  302  403  404  in",
+        "POST nonsense": "                 in   404  404  404  403  404  in",
+    },
     "admin:information": {
         "GET": "                           in   200  403  403  403  403  in",
         "POST": "                          in   405  403  403  403  403  in",
@@ -397,15 +447,29 @@ class Stage:
             "resource": {"ritas": cast.rita.user},
             "sender_address": {"doras": sender},
         }
+        self.imports: dict[str, Job] = {}
         self.administrators = {"doras": peer.pk, "ritas": helper.pk}
         self.link = _link(cast.dora)
         self.cast = cast
+
+    def begin_imports(self) -> None:
+        """One that waits for its columns, and one that was planned; dora's."""
+        lines = b"alias;shop@dora.example;true;sam@dora.example\r\nalias;no;true;sam@dora.example\r\n"
+        self.imports = {
+            "asking": begun(self.cast.dora, b"wer;kennwort\r\njo@dora.example;Correct-Horse-7\r\n"),
+            "planned": begun(self.cast.dora, lines),
+        }
+        nowhere = replace(self.imports["planned"])
+        nowhere.token = "0" * 32
+        self.imports["nonsense"] = nowhere
 
     def url(self, route: str, target: str) -> str:
         if route == "core:password_reset_confirm":
             return reverse(route, args=[self.link[0], IN_COOKIE])
         if ":api_" in route:
             return self._api_url(route, target)
+        if route.startswith("admin:import_"):
+            return reverse(route, args=[self.imports[target].token] if target else [])
         noun = route.partition(":")[2].partition("_")[0]
         if noun == "address":
             return reverse(route, query={"address": f"info@{DOMAINS[target]}"} if target else None)
@@ -471,6 +535,19 @@ class Stage:
             },
             ("user", "preferences"): {"language": "fr"},
             ("user", "forward"): {"recipients": "else@where.example"},
+            ("import", "create"): {
+                "file": SimpleUploadedFile("new.csv", b"domain;new.example;0;0;true"),
+                "passwords": "clear",
+                "separator": "found",
+                "encoding": "found",
+            },
+            ("import", "columns"): {
+                "first_line": "names",
+                "kind": "account",
+                "column_0": "username",
+                "column_1": "password",
+            },
+            ("import", "apply"): {"digest": self.imports["planned"].digest if self.imports else ""},
         }
         if (noun, verb) == ("account", "update"):
             account: User = self.objects[noun][target]
@@ -480,6 +557,17 @@ class Stage:
     def _selection(self, noun: str, target: str) -> dict[str, str]:
         chosen = self.objects[noun].get(target)
         return {"verb": "disable", "selected": f"{noun}:{chosen.pk}"} if chosen else {}
+
+
+def begun(owner: Actor, content: bytes) -> Job:
+    """An import of his, as far as it goes by itself."""
+    job = jobs.begin(owner, new_job(owner), [content])
+    return next(each for each in jobs.jobs_of(owner) if each.token == job.token)
+
+
+def new_job(owner: Actor) -> Job:
+    """For a file with clear passwords."""
+    return Job(owner.pk, owner.address, "new.csv", time.time(), continue_if_exists=True, crypt_password=True)
 
 
 def _relayed(cast: Cast) -> dict[str, Domain]:
@@ -538,6 +626,10 @@ def test_everybody_gets_what_the_matrix_says_and_a_denial_changes_nothing(
     Parameter.objects.create(app="relaydomains", name="master_cf_path", value=str(tmp_path / "master.cf"))
     browsers = {name: browser_of(actor) for name, actor in stage.people.items()}
     update_account(cast.root, Account.objects.get(username="ghost@dora.example"), is_active=False)
+    kept = tmp_path / "data"
+    if route.startswith("admin:import_"):
+        stage.begin_imports()
+        shutil.copytree(kept, tmp_path / "before")
     expected: dict[tuple[str, str], str] = {}
     found: dict[tuple[str, str], str] = {}
     wrote: dict[tuple[str, str], bool] = {}
@@ -552,6 +644,9 @@ def test_everybody_gets_what_the_matrix_says_and_a_denial_changes_nothing(
                 found[question, person] = answer
                 wrote[question, person] = fingerprint() != before
                 transaction.set_rollback(True)
+            if stage.imports:
+                shutil.rmtree(kept)
+                shutil.copytree(tmp_path / "before", kept)
             browsers[person].cookies = cookies  # the session of a new password was taken back, too
     assert found == expected
     accepted = {
@@ -581,7 +676,15 @@ def _ask(browser: Client, method: str, stage: Stage, route: str, target: str) ->
         return _word(browser.post(url, stage.values(route, target)))
     answer, head = browser.get(url), browser.head(url)
     assert head.status_code == answer.status_code, (route, target)
+    _read(answer)
+    _read(head)
     return _word(answer)
+
+
+def _read(answer: HttpResponseBase) -> None:
+    """To the end of a file that is sent: there it is closed."""
+    if isinstance(answer, StreamingHttpResponse):
+        list(answer)
 
 
 def _word(answer: HttpResponseBase) -> str:
