@@ -107,7 +107,10 @@ class Draft(Generic[M]):
 
     def __init__(self, model: type[M], **values: object) -> None:
         self._model = model
-        self._values = {field.attname: field.get_default() for field in model._meta.concrete_fields} | values
+        fields = model._meta.concrete_fields
+        self._values = {field.attname: field.get_default() for field in fields} | values
+        # What the other side of a one-to-one relation is told.
+        self._only = {f.name: f.remote_field for f in fields if f.one_to_one and f.remote_field}
 
     def __call__(self, *, related: Mapping[str, Model] | None = None, **values: object) -> M:
         """An instance with these values."""
@@ -117,6 +120,8 @@ class Draft(Generic[M]):
         instance.__dict__.update(values)
         if related:
             state.fields_cache.update(related)
+            for name in self._only.keys() & related.keys():
+                self._only[name].set_cached_value(related[name], instance)
         return instance
 
 

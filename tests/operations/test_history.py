@@ -17,8 +17,9 @@ from admin.operations import (
 )
 from admin.operations.accounts import MailboxSpec
 from admin.operations.domains import DomainAliasSpec
-from relaydomains.models import RelayDomain
+from relaydomains.models import RelayDomain, Service
 from relaydomains.operations import create_relay_domain
+from relaydomains.operations.services import _create_services
 from tests.cast import Cast
 
 
@@ -39,7 +40,8 @@ def test_versions_are_what_the_serializer_writes(cast: Cast) -> None:
     create_alias(
         cast.root, address="@history.example", recipients=("jo@history.example",), description="\n ü"
     )
-    for model in (Account, Mailbox, Domain, DomainAlias, Alias, RelayDomain):
+    _create_services(cast.root, ["slow"])
+    for model in (Account, Mailbox, Domain, DomainAlias, Alias, RelayDomain, Service):
         instance = model._default_manager.order_by("-pk")[0]
         concrete = instance._meta.concrete_model
         registered = reversion.revisions._get_options(concrete)
