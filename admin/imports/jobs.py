@@ -10,7 +10,7 @@ import csv
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -213,7 +213,7 @@ def jobs_of(actor: Actor) -> list[Job]:
 def begin(actor: Actor, job: Job, chunks: Iterable[bytes]) -> Job:
     """Keep what was uploaded and plan it, or ask what its columns mean; raises :class:`NotNow` and FileError."""
     with import_files.alone():
-        _sweep(actor)
+        _make_room(actor)
         _require_room(actor)
     files = import_files.make()
     try:
@@ -303,9 +303,14 @@ def _require_room(actor: Actor) -> None:
         raise NotNow(_("Too many imports are running. Try again in a few minutes."))
 
 
-def _sweep(actor: Actor) -> None:
-    """Delete what is old, of anybody, and what is too much, of the actor."""
-    own: list[tuple[Job, ImportFiles]] = []
+def sweep() -> None:
+    """Delete what is old, of anybody."""
+    with import_files.alone():
+        list(_recent())
+
+
+def _recent() -> Iterator[tuple[Job, ImportFiles]]:
+    """What is not old, and not at work; what is old goes."""
     now = time.time()
     for files in import_files.every():
         job = _read(files)
@@ -318,8 +323,12 @@ def _sweep(actor: Actor) -> None:
                 continue
             if now - job.created_at > UPLOAD_KEPT_S:
                 _forget(files, job)
-            if job.owner == actor.pk:
-                own.append((job, files))
+            yield job, files
+
+
+def _make_room(actor: Actor) -> None:
+    """Delete what is old, of anybody, and what is too much, of the actor."""
+    own = [(job, files) for job, files in _recent() if job.owner == actor.pk]
     own.sort(key=lambda pair: -pair[0].created_at)
     for job, files in own[_MOST_UPLOADS - 1 :]:
         _forget(files, job)

@@ -436,19 +436,26 @@ def test_only_a_few_imports_run_at_the_same_time(
     assert [job.owner for job in jobs.jobs_of(cast.dora)] == []
 
 
-def test_old_files_go_with_the_next_upload(root: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("way", ["the next upload", "a timer"])
+def test_old_files_go(root: Client, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    def it_happens(name: str) -> None:
+        if way == "a timer":
+            call_command("run_import", "--sweep")
+        else:
+            planned(root, f"domain;{name}.example;0;0;true\r\n")
+
     plan = planned(root, GOOD)
     applied = act(root, planned(root, "domain;other.example;0;0;true\r\n"), "apply")
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + jobs.UPLOAD_KEPT_S + 1)
-    planned(root, "domain;third.example;0;0;true\r\n")
+    it_happens("third")
     assert not (folder(plan) / "upload.csv").exists()
     page = root.get(reverse("admin:import_detail", args=[plan.context["job"].token]))
     assert "The file was deleted after a day." in page.content.decode()
     assert "Apply" not in page.content.decode().partition("<main")[2].partition("stats")[0]
 
     monkeypatch.setattr(time, "time", lambda: now + jobs.KEPT_S + 1)
-    planned(root, "domain;fourth.example;0;0;true\r\n")
+    it_happens("fourth")
     assert not folder(plan).exists()
     assert not folder(applied).exists()
 

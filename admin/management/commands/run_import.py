@@ -1,4 +1,4 @@
-"""The work of an import that was begun in a browser. The panel starts it; nobody else needs it."""
+"""The work of an import that was begun in a browser, and what is left to do after imports."""
 
 from __future__ import annotations
 
@@ -11,10 +11,19 @@ from core.commands import PanelCommand
 
 
 class Command(PanelCommand):
-    help = "Plan or apply an import that was begun in a browser (the panel itself runs this)."
+    help = "Plan or apply an import that was begun in a browser (the panel itself runs this), or delete what is old."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("token", help="name of its directory")
+        what = parser.add_mutually_exclusive_group(required=True)
+        what.add_argument("token", nargs="?", help="name of its directory")
+        what.add_argument(
+            "--sweep",
+            action="store_true",
+            help="delete uploads of yesterday and reports of last week (for a timer)",
+        )
 
     def handle(self, **options: Any) -> None:
-        jobs.run(options["token"])
+        if options["sweep"]:
+            jobs.sweep()
+        else:
+            jobs.run(options["token"])
