@@ -49,8 +49,8 @@ if TYPE_CHECKING:
 
 MAX_RECIPIENTS = 2_000
 MAX_DESCRIPTION = 2_000
-# MariaDB reads a chain of conditions.
-_ARRIVALS_IN_A_QUERY = 500
+# SQLite takes a chain of 1,000 conditions.
+_ARRIVALS_IN_A_QUERY = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
