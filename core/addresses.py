@@ -18,6 +18,7 @@ import ipaddress
 import re
 import unicodedata
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import idna
@@ -362,6 +363,8 @@ def display_address(address: str) -> str:
     return f"{local_part}@{display_domain(domain)}"
 
 
+# An address is asked about on its way through a door, and again by the operation, a whole file of them later.
+@lru_cache(maxsize=20_000)
 def _address(text: str, kind: Kind, *, utf8: bool, catch_all: bool = False) -> str:
     local_part, at_sign, domain = text.rpartition("@")
     if not at_sign or "@" in local_part:

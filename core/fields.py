@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import models
+from django.db import connection, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.expressions import Combinable
 from django.db.models.lookups import In, Lookup
@@ -20,6 +20,7 @@ else:
 # Collations that compare byte for byte, blanks at the end included. SQLite's own default already does.
 _EXACT = {"postgresql": "C", "mysql": "utf8mb4_bin"}
 _EXACT_MARIADB = "utf8mb4_nopad_bin"
+_LONG_CHAIN = 50
 
 
 class ExactCharField(_CharField):
@@ -59,8 +60,7 @@ class Among(In):
 class Extending(_Lookup):
     """Addresses whose local part extends that of one of many: ``jo+…@…`` for ``jo@…``, whatever their domains.
 
-    A range of the index for each: the comma comes next to the plus. As a join with a list, PostgreSQL would look at
-    every row that any range might hold.
+    A range of the index for each: the comma comes next to the plus.
     """
 
     lookup_name = "extending"
@@ -79,3 +79,25 @@ class Extending(_Lookup):
         for local_part in local_parts:
             values += [*parameters, f"{local_part}+", *parameters, f"{local_part},"]
         return f"({ranges})", tuple(values)
+
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, tuple[Any, ...]]:
+        """For many, an array of what a loop over their ranges finds: long chains take long to plan.
+
+        OFFSET keeps the loop: of a plain join PostgreSQL would look at every row that any range might hold.
+        """
+        local_parts = {address.rpartition("@")[0] for address in self.rhs}
+        if len(local_parts) < _LONG_CHAIN:
+            return self.as_sql(compiler, connection)
+        column, parameters = self.process_lhs(compiler, connection)
+        field = self.lhs.output_field
+        name, table = map(connection.ops.quote_name, (field.column, field.model._meta.db_table))
+        found = f"SELECT {name} FROM {table} WHERE {name} > part || '+' AND {name} < part || ',' OFFSET 0"  # noqa: S608  our own names
+        ranges = f"SELECT {name} FROM UNNEST(%s) AS parts(part) CROSS JOIN LATERAL ({found}) AS found"  # noqa: S608  as above
+        return f"{column} = ANY(ARRAY({ranges}))", (*parameters, list(local_parts))
+
+
+def extending_at_once() -> int:
+    """How many addresses ``extending`` takes: SQLite, a chain of 1,000 conditions."""
+    return 5_000 if connection.vendor == "postgresql" else 300

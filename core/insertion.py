@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
+from io import StringIO
 from itertools import chain, islice
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from django.db import connection
+from django.db import DataError, connection
 from django.db.models import BooleanField, CharField, ForeignKey, IntegerField, JSONField, Model, TextField
 from django.db.models.base import ModelState
 from django.db.models.constants import OnConflict
+
+from core import behind
 
 if TYPE_CHECKING:
     from django.db.models import Field
@@ -22,6 +25,9 @@ M = TypeVar("M", bound=Model)
 # The widest rows have 16 columns, and SQLite takes 32,766 parameters.
 _CHUNK = 2_000
 _MANY = 50
+_BYTES_AT_ONCE = 64 * 1024
+# The backslash first: the others bring new ones.
+_ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
 # What drivers take as it is: text, whole numbers, yes and no.
 _PLAIN = (CharField, TextField, IntegerField, BooleanField, ForeignKey)
 
@@ -37,7 +43,8 @@ def insert(
     """As ``bulk_create``, without an instance and a dozen calls for every row; defaults are not filled in.
 
     What stands in many rows is made ready for the database once. Values are hashable. *leave_present*: a row that
-    violates a unique key is left out. Gives back the columns *returning*, where the database can.
+    violates a unique key is left out. Gives back the columns *returning*, where the database can. Many rows are copied
+    into PostgreSQL, past what counts or watches statements.
     """
     by_name = {field.attname: field for field in model._meta.concrete_fields}
     fields = [by_name[column] for column in columns]
@@ -57,6 +64,9 @@ def insert(
                 list(column) if make is None else list(map(make, column))
                 for make, column in zip(ready, zip(*some, strict=True), strict=True)
             ]
+            if connection.vendor == "postgresql" and len(some) >= _MANY and not (leave_present or returning):
+                _copy(model, names, prepared)
+                continue
             if connection.vendor == "postgresql" and len(some) > 1:
                 source, values = _arrays(fields, prepared)
             else:
@@ -81,21 +91,41 @@ def create(instances: Sequence[Model], *, key: str) -> None:
     if len(instances) < _MANY:
         rows.bulk_create(instances)
         return
-    fields = [field for field in model._meta.concrete_fields if not (field.primary_key or field.generated)]
-    columns = [field.attname for field in fields]
-    contents = map(attrgetter(*columns), instances)
-    if connection.features.can_return_rows_from_bulk_insert:
-        pk = model._meta.pk.attname
-        found = dict(insert(model, columns, contents, returning=(key, pk)))
+    name = model._meta.pk.attname
+    columns = [field.attname for field in model._meta.concrete_fields if not field.generated]
+    if connection.vendor == "postgresql":
+        for instance, number in zip(instances, _drawn_keys(model, len(instances)), strict=True):
+            setattr(instance, name, number)
+        insert(model, columns, map(values_of(*columns), instances))
+        found = None
     else:
-        insert(model, columns, contents)
-        keys = [getattr(instance, key) for instance in instances]
-        found = dict(rows.order_by().filter(**{f"{key}__in": keys}).values_list(key, "pk"))
-    alias, name = connection.alias, model._meta.pk.attname
+        columns.remove(name)
+        contents = map(values_of(*columns), instances)
+        if connection.features.can_return_rows_from_bulk_insert:
+            found = dict(insert(model, columns, contents, returning=(key, name)))
+        else:
+            insert(model, columns, contents)
+            keys = [getattr(instance, key) for instance in instances]
+            found = dict(rows.order_by().filter(**{f"{key}__in": keys}).values_list(key, "pk"))
     for instance in instances:
-        setattr(instance, name, found[getattr(instance, key)])
+        if found is not None:
+            setattr(instance, name, found[getattr(instance, key)])
         instance._state.adding = False
-        instance._state.db = alias
+        instance._state.db = connection.alias
+
+
+def values_of(*columns: str) -> Callable[[Model], tuple[Any, ...]]:
+    """What reads several columns of an instance: ``attrgetter``, in half the time where all of them are loaded."""
+    loaded, every = itemgetter(*columns), attrgetter(*columns)
+
+    def read(instance: Model) -> tuple[Any, ...]:
+        try:
+            found: tuple[Any, ...] = loaded(instance.__dict__)
+        except KeyError:
+            found = every(instance)
+        return found
+
+    return read
 
 
 class Draft(Generic[M]):
@@ -123,6 +153,44 @@ class Draft(Generic[M]):
             for name in self._only.keys() & related.keys():
                 self._only[name].set_cached_value(related[name], instance)
         return instance
+
+
+def _drawn_keys(model: type[Model], count: int) -> list[int]:
+    """Primary keys of the next rows."""
+    table, column = model._meta.db_table, model._meta.pk.column
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence(%s, %s)) FROM generate_series(1, %s)",
+            [connection.ops.quote_name(table), column, count],
+        )
+        return [number for (number,) in cursor.fetchall()]
+
+
+def _copy(model: type[Model], names: str, columns: Sequence[list[Any]]) -> None:
+    """Send rows as PostgreSQL's own format of text: nothing has to be quoted value by value."""
+    rows = StringIO("\n".join(map("\t".join, zip(*map(_texts, columns), strict=True))))
+    statement = f"COPY {connection.ops.quote_name(model._meta.db_table)} ({names}) FROM STDIN"
+    behind.send(lambda cursor: cursor.copy_expert(statement, rows, _BYTES_AT_ONCE))
+
+
+def _texts(column: Sequence[Any]) -> Sequence[str]:
+    """Values of a column as COPY reads them: a tab ends a value, a line end a row, and a backslash escapes them."""
+    count = len(column)
+    if count > 1 and column.count(column[0]) == count:
+        return [*_texts(column[:1])] * count
+    try:
+        joined = "\0".join(column)
+    except TypeError:
+        joined = "\0".join(["" if value is None else str(value) for value in column])
+    for plain, escaped in _ESCAPES:
+        if plain in joined:
+            joined = joined.replace(plain, escaped)
+    texts = joined.split("\0")
+    if len(texts) != count:
+        raise DataError("NUL")
+    if None in column:
+        return ["\\N" if value is None else text for value, text in zip(column, texts, strict=True)]
+    return texts
 
 
 def _arrays(fields: Sequence[Field[Any, Any]], columns: Sequence[list[Any]]) -> tuple[str, list[Any]]:

@@ -117,7 +117,7 @@ def _attempt(verb: str, actor: Actor, work: Callable[[], R]) -> R:
             _write(verb, actor, journal)
         return result
     except IntegrityError as error:
-        if not _is_lost_race(error):
+        if not is_lost_race(error):
             raise  # a value that an operation should have refused: our fault, not a race
         raise Refusal.single(
             WHOLE_OBJECT,
@@ -197,7 +197,7 @@ def is_retryable(error: OperationalError) -> bool:
     return _database_code(error) in _RETRYABLE
 
 
-def _is_lost_race(error: IntegrityError) -> bool:
+def is_lost_race(error: IntegrityError) -> bool:
     """A unique or a foreign key was violated, which checks alone cannot prevent (SQLite has only its words)."""
     return _database_code(error) in _KEY_VIOLATIONS or str(error).startswith(("UNIQUE", "FOREIGN KEY"))
 

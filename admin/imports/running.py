@@ -6,16 +6,17 @@ their children, wherever they stand; an alias whose recipient is missing waits u
 
 from __future__ import annotations
 
+import gc
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Protocol
 
 from django.core.exceptions import PermissionDenied
-from django.db import OperationalError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils.translation import gettext as _
 
 from admin.imports import plugins
@@ -25,14 +26,14 @@ from admin.imports.report import Line, Outcome, Report
 from admin.imports.row_types import Create, Entry, Known, Options, RowType, Stage, row_types
 from admin.queries.import_effects import DomainStorage, fullest
 from admin.queries.resources import Resource, resources_of
-from core.operation import is_retryable
+from core import behind
+from core.operation import is_lost_race, is_retryable
 from core.operations.passwords import hashed_secrets
 from core.refusals import WHOLE_OBJECT, Reason, Refusal
 
 if TYPE_CHECKING:
     from core.actor import Actor
 
-T = TypeVar("T")
 _CHUNK: Final = 4_000
 _HASHED_AT_ONCE: Final = 64
 _ATTEMPTS: Final = 3
@@ -45,7 +46,10 @@ class Cancelled(Exception):  # noqa: N818  somebody's wish, not a fault
 
 
 class Changed(Exception):  # noqa: N818  the world's doing
-    """Lines came out otherwise than planned, because something changed meanwhile. Nothing was written."""
+    """Something changed meanwhile, so that lines came out otherwise than planned, or again and again not at all.
+
+    Nothing was written.
+    """
 
 
 class Incomplete(Exception):  # noqa: N818  an answer
@@ -108,12 +112,8 @@ class Import:
         self._touched: set[str] = set()
 
     def plan(self) -> Effects:
-        """Carry everything out and undo it."""
-        self._watch.begin(_("Planning"), self._count())
-        with transaction.atomic():
-            effects = self._carry_out()
-            transaction.set_rollback(True)
-        return effects
+        """Carry everything out and undo it; raises :class:`Changed`."""
+        return self._attempt(_("Planning"), self._plan)
 
     def apply(self, *, skip_errors: bool = False, planned: str = "") -> Effects:
         """Carry everything out.
@@ -126,19 +126,28 @@ class Import:
                 self.plan()
                 self._refuse_incomplete(skip_errors=skip_errors)
             self._hash_passwords()
+        return self._attempt(_("Importing"), partial(self._apply, skip_errors=skip_errors, planned=planned))
+
+    def _attempt(self, step: str, work: Callable[[], Effects]) -> Effects:
+        """Do *work*; when others were quicker, all of it is undone, and done again."""
         total = self._count()
-        for attempt in range(_ATTEMPTS):
-            self._watch.begin(_("Importing"), total)
+        for _attempt in range(_ATTEMPTS):
+            self._watch.begin(step, total)
             try:
-                return self._apply(skip_errors=skip_errors, planned=planned)
-            except OperationalError as error:
-                # A deadlock was broken: all of it is undone, and may go well now.
-                if not is_retryable(error) or attempt == _ATTEMPTS - 1:
+                return work()
+            except (OperationalError, IntegrityError, Refusal) as error:
+                if not _is_lost_race(error):
                     raise
-        raise AssertionError  # the last attempt returned or raised
+        raise Changed
+
+    def _plan(self) -> Effects:
+        with transaction.atomic(), behind.writing_behind():
+            effects = self._carry_out()
+            transaction.set_rollback(True)
+        return effects
 
     def _apply(self, *, skip_errors: bool, planned: str) -> Effects:
-        with transaction.atomic():
+        with transaction.atomic(), behind.writing_behind():
             effects = self._carry_out()
             if planned and self.report.digest() != planned:
                 raise Changed
@@ -190,6 +199,10 @@ class Import:
     # --- inside it -----------------------------------------------------------------------------------------------
 
     def _carry_out(self) -> Effects:
+        with _rarely_collecting():
+            return self._carry_out_all()
+
+    def _carry_out_all(self) -> Effects:
         self.report.clear()
         self._touched.clear()
         before = resources_of(self.actor.user)
@@ -218,7 +231,7 @@ class Import:
         """Create what rows name, a few thousand at a time."""
         gathered: dict[Create, list[Entry]] = defaultdict(list)
         types = row_types()
-        for understood in _ahead(map(self._understood, _chunks(rows))):
+        for understood in map(self._understood, _chunks(rows)):
             self.report.note(understood.refused)
             self.report.warn(understood.warnings)
             for entry in understood.entries:
@@ -280,6 +293,7 @@ class Import:
             )
         self.report.note(lines)
         self._create(row_type, list(firsts.values()))
+        gc.collect()
 
     def _repeated(self, entry: Entry, code: str, message: str) -> Line:
         outcome = Outcome.SKIPPED if self.options.continue_if_exists else Outcome.REFUSED
@@ -289,6 +303,7 @@ class Import:
         while entries:
             try:
                 row_type.create(self.actor, entries, self.options, self._known)
+                behind.check_keys()
             except Refusal as refusal:
                 entries = self._without_refused(row_type, entries, refusal)
             except PermissionDenied:
@@ -362,6 +377,13 @@ class Import:
             self._watch.advance(1)
 
 
+def _is_lost_race(error: OperationalError | IntegrityError | Refusal) -> bool:
+    """Somebody wrote the same things, or the database broke a deadlock: it may go well now, or be refused properly."""
+    if isinstance(error, Refusal):
+        return all(reason.field == WHOLE_OBJECT and reason.code == "conflict" for reason in error.reasons)
+    return is_lost_race(error) if isinstance(error, IntegrityError) else is_retryable(error)
+
+
 def _unreadable(row: Row) -> Line:
     if row.fault is not None:
         return Line(row.line, row.kind, "", Outcome.REFUSED, 0, *row.fault)
@@ -405,22 +427,21 @@ def _lack_of_room(row_type: RowType, entry: Entry, position: int, full: _Full) -
     return reasons
 
 
+@contextmanager
+def _rarely_collecting() -> Iterator[None]:
+    """Leave what there is alone when looking for garbage, and look for it only when asked to: a third of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if was_enabled:
+            gc.enable()
+
+
 def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
     left = iter(rows)
     while some := list(islice(left, _CHUNK)):
         yield some
-
-
-def _ahead(items: Iterator[T]) -> Iterator[T]:
-    """The same items; while one is in use, the next one is made, which must not need the database."""
-    end = object()
-    context = copy_context()
-    with ThreadPoolExecutor(1, thread_name_prefix="import") as pool:
-
-        def following() -> object:
-            return context.run(lambda: next(items, end))
-
-        made = pool.submit(following)
-        while (item := made.result()) is not end:
-            made = pool.submit(following)
-            yield cast("T", item)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from admin.imports.report import Outcome, Report
 from admin.imports.row_types import row_types
-from admin.imports.running import Import, Incomplete
+from admin.imports.running import Changed, Import, Incomplete
 
 if TYPE_CHECKING:
     from django.core.management.base import BaseCommand, OutputWrapper
@@ -73,6 +73,9 @@ def carry_out(command: BaseCommand, options: Mapping[str, Any], work: Import) ->
     except Incomplete:
         tell(output, errors, work.report, work.source, PLANNED)
         message = _("Nothing was imported. Correct these lines, or import the others with --skip-errors.")
+        raise CommandError(message) from None
+    except Changed:
+        message = _("Others change the same things at this moment. Nothing was imported; try again.")
         raise CommandError(message) from None
     if is_plan:
         list_lines(output, work.report, work.source)

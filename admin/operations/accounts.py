@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Case, Q, Value, When
@@ -75,6 +75,8 @@ from parameters.operations import remove_preferences_of
 if TYPE_CHECKING:
     from core.actor import Actor
 
+
+S = TypeVar("S", "AccountSpec", "MailboxSpec")
 
 # Roles that may own domains.
 _OWNERS = (Role.SUPER_ADMIN, Role.RESELLER)
@@ -240,31 +242,29 @@ def check_appointments(
 
 
 def _canonical_spec(spec: AccountSpec, position: int, refusals: Refusals) -> AccountSpec:
-    mailbox = spec.mailbox
-    if mailbox is not None:
-        mailbox = replace(
-            mailbox,
-            address=grammatical(
-                canonical_mailbox_address,
-                mailbox.address,
-                refusals,
-                position,
-                "address",
-                utf8=utf8_local_parts(),
-            ),
-            sender_addresses=canonical_senders(mailbox.sender_addresses, position, refusals),
-        )
-    return replace(
-        spec,
-        username=grammatical(
-            canonical_login_name, spec.username, refusals, position, "username", utf8=utf8_local_parts()
-        ),
-        mailbox=mailbox,
-        aliases=canonical_account_aliases(spec.aliases, position, refusals),
-        administers=canonical_administered(spec.administers, position, refusals),
-        secondary_email=spec.secondary_email.strip(),
-        phone_number=spec.phone_number.strip(),
-    )
+    where, utf8 = (refusals, position), utf8_local_parts()
+    canonical: dict[str, Any] = {
+        "username": grammatical(canonical_login_name, spec.username, *where, "username", utf8=utf8),
+        "mailbox": spec.mailbox and _canonical_mailbox(spec.mailbox, *where),
+        "aliases": canonical_account_aliases(spec.aliases, position, refusals),
+        "administers": canonical_administered(spec.administers, position, refusals),
+        "secondary_email": spec.secondary_email.strip(),
+        "phone_number": spec.phone_number.strip(),
+    }
+    return _with(spec, canonical)
+
+
+def _canonical_mailbox(spec: MailboxSpec, refusals: Refusals, position: int) -> MailboxSpec:
+    utf8 = utf8_local_parts()
+    address = grammatical(canonical_mailbox_address, spec.address, refusals, position, "address", utf8=utf8)
+    senders = canonical_senders(spec.sender_addresses, position, refusals)
+    return _with(spec, {"address": address, "sender_addresses": senders})
+
+
+def _with(spec: S, values: Mapping[str, Any]) -> S:
+    """*spec* with *values*: itself, which takes no time, when it has them already."""
+    changed = {name: value for name, value in values.items() if getattr(spec, name) != value}
+    return replace(spec, **changed) if changed else spec
 
 
 def canonical_senders(texts: Sequence[str], position: int, refusals: Refusals) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ from core.addresses import (
     split_address,
     without_extension,
 )
+from core.fields import extending_at_once
 from core.operation import operation, record
 from core.operations.seen import check_seen
 from core.refusals import Refusals
@@ -49,8 +50,6 @@ if TYPE_CHECKING:
 
 MAX_RECIPIENTS = 2_000
 MAX_DESCRIPTION = 2_000
-# SQLite takes a chain of 1,000 conditions.
-_ARRIVALS_IN_A_QUERY = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -389,7 +388,7 @@ def link_recipients(link: Literal["mailbox", "target_alias"], arrived: Mapping[s
     keys = publication.Keys()
     # In a relay domain an alias may lead to its own address, which is not here.
     copies = Q(alias__address=F("address")) if link == "target_alias" else Q(pk__in=())
-    for some in publication.chunks(arrived, size=_ARRIVALS_IN_A_QUERY):
+    for some in publication.chunks(arrived, size=extending_at_once()):
         exact = Q(address__among=some) & (Q(mailbox__isnull=True) | ~Q(mailbox__user__email=F("address")))
         extended = Q(mailbox__isnull=True, address__extending=some)
         found = AliasRecipient.objects.filter(exact & ~copies | extended, target_alias__isnull=True)

@@ -19,10 +19,11 @@ _TEXT_LIMITS = {"first_name": 150, "last_name": 150, "phone_number": 128, "secon
 def check_profile(account: User, refusals: Refusals, position: int) -> None:
     """Lengths, printable characters, the form of the secondary address, and a language that the panel speaks."""
     for field, limit in _TEXT_LIMITS.items():
-        if len(getattr(account, field)) > limit:
+        text = getattr(account, field)
+        if len(text) > limit:
             message = _("At most %(limit)d characters fit here.") % {"limit": limit}
             refusals.add(position, field, "too_long", message)
-        elif any(not character.isprintable() for character in getattr(account, field)):
+        elif not text.isprintable():
             refusals.add(
                 position,
                 field,

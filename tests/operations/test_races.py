@@ -5,6 +5,7 @@ On PostgreSQL and MariaDB the transactions overlap; on SQLite they queue at the 
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,11 @@ import pytest
 from django.db import connection, transaction
 
 from admin import publication
+from admin.imports import running
+from admin.imports.files import CsvFile, Layout
+from admin.imports.report import Outcome, Report
+from admin.imports.row_types import Options, columns
+from admin.imports.running import Import, Incomplete, Unwatched
 from admin.models import (
     Account,
     Alias,
@@ -49,6 +55,7 @@ from admin.operations import (
 from core.actor import Actor
 from core.models import Log, User
 from core.operation import operation, record
+from core.passwords import hash_password
 from core.refusals import Refusal
 from core.roles import Role
 from tests.cast import PASSWORD, Cast
@@ -680,3 +687,65 @@ def test_a_refused_operation_leaves_the_transaction_of_its_caller_in_order(real_
     connection.close()
     assert Domain.objects.filter(name="kept.example").exists()
     assert Alias.objects.filter(address="kept@dora.example").exists()
+
+
+def test_an_import_whose_user_name_somebody_takes_meanwhile_is_done_again(
+    real_cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meet(monkeypatch, accounts, "check_claims")
+    hashed = hash_password(PASSWORD, "sha512crypt", 1_000)
+    lines = [f"account;clerk{number};{hashed};;;1;Resellers;" for number in range(60)]
+
+    def import_them() -> None:
+        with CsvFile(columns(), Layout()) as source, Report() as report:
+            source.add(io.BytesIO("\n".join(lines).encode()), "clerks.csv")
+            work = Import(real_cast.root, source, Options(continue_if_exists=True), report)
+            work.apply()
+            assert [line.shown for line in report.lines(Outcome.SKIPPED)] in (["clerk7"], [])
+
+    outcomes = race(
+        import_them,
+        lambda: create_account(real_cast.root, username="clerk7", password=PASSWORD, role=Role.RESELLER),
+    )
+    assert outcomes[0] == DONE
+    assert outcomes[1] in {DONE, "conflict", "name_taken"}
+    assert User.objects.filter(username__startswith="clerk").count() == len(lines)
+
+
+@pytest.mark.parametrize("doomed", ["first.example", "second.example"])
+def test_a_domain_that_is_deleted_during_an_import_takes_all_or_nothing(
+    real_cast: Cast, monkeypatch: pytest.MonkeyPatch, doomed: str
+) -> None:
+    monkeypatch.setattr(running, "_CHUNK", 2)
+    for name in ("first.example", "second.example"):
+        create_domain(real_cast.root, name=name)
+    hashed = hash_password(PASSWORD, "sha512crypt", 1_000)
+    lines = [
+        f"account;jo{number}@{name};{hashed};;;1;SimpleUsers;jo{number}@{name};"
+        for name in ("first.example", "second.example")
+        for number in range(4)
+    ]
+    begun = Event()
+
+    class Slowly(Unwatched):
+        def advance(self, _lines: int) -> None:
+            begun.set()
+            if connection.vendor != "sqlite":
+                time.sleep(PATIENCE_S / 5)
+
+    def import_them() -> None:
+        with CsvFile(columns(), Layout()) as source, Report() as report:
+            source.add(io.BytesIO("\n".join(lines).encode()), "people.csv")
+            with suppress(Incomplete):
+                Import(real_cast.root, source, Options(), report, Slowly()).apply()
+
+    def delete() -> None:
+        begun.wait(10)
+        delete_domains(real_cast.root, [Domain.objects.get(name=doomed)])
+
+    assert race(import_them, delete) == [DONE, DONE]
+    kept = {"first.example", "second.example"} - {doomed}
+    left = Account.objects.filter(email__startswith="jo").values_list("email", flat=True)
+    assert {address.partition("@")[2] for address in left} <= kept
+    assert len(left) in {0, 4}
+    assert not list(publication.drift())

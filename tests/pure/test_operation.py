@@ -58,7 +58,7 @@ def test_a_violated_key_is_a_lost_race_and_a_violated_check_is_our_fault(
 ) -> None:
     error = caused(IntegrityError("said"), cause)
     assert isinstance(error, IntegrityError)
-    assert operation._is_lost_race(error) is is_lost_race
+    assert operation.is_lost_race(error) is is_lost_race
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_violated_key_is_a_lost_race_and_a_violated_check_is_our_fault(
 def test_sqlite_has_only_words(words: str, is_lost_race: bool) -> None:  # noqa: FBT001  a parameter
     error = caused(IntegrityError(words), Exception(words))
     assert isinstance(error, IntegrityError)
-    assert operation._is_lost_race(error) is is_lost_race
+    assert operation.is_lost_race(error) is is_lost_race
 
 
 @pytest.mark.parametrize(
