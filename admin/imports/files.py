@@ -143,7 +143,7 @@ class CsvFile:
         part = _Part(name, _copied(stream, name, self._stack), self._next_line())
         self._parts.append(part)
         part.encoding = self._layout.encoding or _encoding(part.copy)
-        part.lines = _checked(part)
+        _check(part)
         part.form = _form(part, self._columns, self._layout)
         return part.form
 
@@ -178,7 +178,7 @@ class CsvFile:
                     if at == number:
                         number = next(wanted, None)
                         yield line
-                    elif at == part.start and part.form.header:
+                    elif at == part.header_at:
                         yield line
 
     def place(self, line: int) -> str:
@@ -196,11 +196,17 @@ class _Part:
     start: int
     encoding: str = ""
     lines: int = 0
+    # Number of the first line that is not blank.
+    first: int = 0
     form: Form = Form(";")
 
     @property
     def end(self) -> int:
         return self.start + self.lines
+
+    @property
+    def header_at(self) -> int | None:
+        return self.first if self.form.header else None
 
 
 # --- bytes -----------------------------------------------------------------------------------------------------
@@ -254,13 +260,15 @@ def _lines(text: TextIOWrapper) -> Iterator[str]:
             yield line.rstrip("\r\n")
 
 
-def _checked(part: _Part) -> int:
-    """The number of lines; raises :class:`FileError` for what is not text in the encoding."""
+def _check(part: _Part) -> None:
+    """Count the lines; raises :class:`FileError` for what is not text in the encoding."""
     count = 0
     try:
         with _opened(part) as lines:
             for line in lines:
                 count += 1
+                if not part.first and line.strip():
+                    part.first = part.start + count - 1
                 if "\0" in line:
                     message = _("%(file)s, line %(line)d: a NUL character. This is not a text file.")
                     raise FileError(message % {"file": part.name, "line": count})
@@ -273,7 +281,7 @@ def _checked(part: _Part) -> int:
     except LookupError as error:
         message = _("“%(encoding)s” is not an encoding.")
         raise FileError(message % {"encoding": part.encoding}) from error
-    return count
+    part.lines = count
 
 
 def _undecodable(part: _Part) -> int:
@@ -302,7 +310,7 @@ def _rows(part: _Part) -> Iterator[Row]:
     arrange = _arrangement(form)
     with _opened(part) as lines:
         for number, line in enumerate(lines, part.start):
-            if not line or line.isspace() or (form.header and number == part.start):
+            if not line or line.isspace() or number == part.header_at:
                 continue
             if len(line) > MAX_LINE:
                 message = _("This line has more than %(most)d characters.") % {"most": MAX_LINE}

@@ -163,7 +163,10 @@ class Import:
     def _count(self) -> int:
         """The number of lines; asks the DNS what it has to be asked."""
         if not self._is_asked:
-            self._kinds = Counter(row.kind for row in self.source.rows())
+            self._kinds.clear()
+            for rows in _chunks(self.source.rows()):
+                self._kinds.update(row.kind for row in rows)
+                self._watch.advance(0)
             if not self.actor.is_super:
                 self._ask()
             self._is_asked = True

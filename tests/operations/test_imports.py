@@ -408,10 +408,11 @@ def test_a_plan_holds_only_while_the_world_does(cast: Cast) -> None:
     Alias.objects.get(address="t@dora.example")
 
 
-def test_who_cancels_leaves_nothing(cast: Cast) -> None:
+@pytest.mark.parametrize("when", ["while lines are counted", "in the middle"])
+def test_who_cancels_leaves_nothing(cast: Cast, when: str) -> None:
     class Impatient(Unwatched):
         def advance(self, lines: int) -> None:
-            if lines:
+            if lines or when == "while lines are counted":
                 raise Cancelled
 
     with (

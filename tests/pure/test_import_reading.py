@@ -153,6 +153,12 @@ def test_columns_are_named_by_the_caller() -> None:
     assert "“spam” is not a type" in refused(text, kind="spam", columns=given)
 
 
+def test_a_header_may_stand_below_blank_lines() -> None:
+    text = "\n  \ntype;address;enabled;recipient\nalias;a@b.example;true;c@d.example\n"
+    (row,) = read(text)
+    assert (row.line, row.kind, row.cells[0]) == (4, "alias", "a@b.example")
+
+
 def test_a_header_is_only_seen_where_one_is() -> None:
     assert form("domain;name;0;0;true").header == ()
     assert form("jo;x\n", header=False).header == ()
