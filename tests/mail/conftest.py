@@ -6,6 +6,7 @@ Nothing is rolled back. Each test has a domain name of its own, and the tables a
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,9 +31,25 @@ HERE = Path(__file__).parent
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """After all other tests: those expect an empty database, and roll back what they write."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """After all other tests: those expect an empty database, and roll back what they write.
+
+    On SQLite a test meets both versions of Dovecot; of the other engines each file of tests has one version with
+    PostgreSQL, the other one with MariaDB. ``--every-dovecot`` has both with all.
+    """
     items.sort(key=lambda item: item.path.parent == HERE)
+    engine = Engine(config.getoption("--engine"))
+    if engine is Engine.SQLITE or config.getoption("--every-dovecot"):
+        return
+    left_out = [item for item in items if item.path.parent == HERE and _is_left_out(item, engine)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
+
+
+def _is_left_out(item: pytest.Item, engine: Engine) -> bool:
+    words = getattr(getattr(item, "callspec", None), "id", "").split("-")
+    tossed = (zlib.crc32(item.path.name.encode()) & 1) ^ (engine is Engine.MARIADB)
+    return ("2.3", "2.4")[tossed] in words
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,9 @@ def is_worker() -> bool:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.getgroup("servers", "private servers").addoption(
+    group = parser.getgroup("servers", "private servers")
+    group.addoption("--every-dovecot", action="store_true", help="both versions of Dovecot on every engine")
+    group.addoption(
         "--engine",
         choices=[str(engine) for engine in Engine],
         default=str(Engine.SQLITE),
