@@ -93,23 +93,16 @@ def create(instances: Sequence[Model], *, key: str) -> None:
         return
     name = model._meta.pk.attname
     columns = [field.attname for field in model._meta.concrete_fields if not field.generated]
-    if connection.vendor == "postgresql":
-        for instance, number in zip(instances, _drawn_keys(model, len(instances)), strict=True):
-            setattr(instance, name, number)
-        insert(model, columns, map(values_of(*columns), instances))
-        found = None
+    columns.remove(name)
+    contents = map(values_of(*columns), instances)
+    if connection.features.can_return_rows_from_bulk_insert and connection.vendor != "postgresql":
+        found = dict(insert(model, columns, contents, returning=(key, name)))
     else:
-        columns.remove(name)
-        contents = map(values_of(*columns), instances)
-        if connection.features.can_return_rows_from_bulk_insert:
-            found = dict(insert(model, columns, contents, returning=(key, name)))
-        else:
-            insert(model, columns, contents)
-            keys = [getattr(instance, key) for instance in instances]
-            found = dict(rows.order_by().filter(**{f"{key}__in": keys}).values_list(key, "pk"))
+        insert(model, columns, contents)
+        keys = [getattr(instance, key) for instance in instances]
+        found = dict(rows.order_by().filter(**{f"{key}__in": keys}).values_list(key, "pk"))
     for instance in instances:
-        if found is not None:
-            setattr(instance, name, found[getattr(instance, key)])
+        setattr(instance, name, found[getattr(instance, key)])
         instance._state.adding = False
         instance._state.db = connection.alias
 
@@ -153,17 +146,6 @@ class Draft(Generic[M]):
             for name in self._only.keys() & related.keys():
                 self._only[name].set_cached_value(related[name], instance)
         return instance
-
-
-def _drawn_keys(model: type[Model], count: int) -> list[int]:
-    """Primary keys of the next rows."""
-    table, column = model._meta.db_table, model._meta.pk.column
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence(%s, %s)) FROM generate_series(1, %s)",
-            [connection.ops.quote_name(table), column, count],
-        )
-        return [number for (number,) in cursor.fetchall()]
 
 
 def _copy(model: type[Model], names: str, columns: Sequence[list[Any]]) -> None:

@@ -40,6 +40,7 @@ from admin.operations import (
     delete_domains,
 )
 from core.models import Log, User
+from core.passwords import hash_password
 from tests.cast import PASSWORD, Cast
 from tests.servers.database import SCHEMES, Database, Engine
 
@@ -814,6 +815,12 @@ def test_the_whole_panel_works_as_web(site: Site, real_cast: Cast, tmp_path: Pat
             call_command(*words, stdout=output)
             assert output.getvalue() == ""
         call_command("migrate", "--check", verbosity=0)
+        hashed = hash_password(PASSWORD, "sha512crypt", 1_000)
+        names = [f"clerk{number}@new.example" for number in range(60)]
+        lines = [f"account;{name};{hashed};;;1;SimpleUsers;{name};1\n" for name in names]
+        (tmp_path / "people.csv").write_text("".join(lines))
+        call_command("modo", "import", str(tmp_path / "people.csv"), stdout=StringIO())
+        assert MailUser.objects.filter(address__in=names).count() == len(names)
         delete_accounts(root, [Account.objects.get(pk=account.pk)])
         delete_domains(root, [Domain.objects.get(name="new.example")])
         assert not Mailbox.objects.filter(domain__name="new.example").exists()
