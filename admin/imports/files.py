@@ -10,7 +10,7 @@ import csv
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from io import TextIOWrapper
@@ -57,8 +57,8 @@ class Row(NamedTuple):
 class Source(Protocol):
     """Whatever rows can be read from, as often as needed, always the same."""
 
-    def rows(self) -> Iterator[Row]:
-        """Every row, in order."""
+    def rows(self, only: Collection[str] | None = None) -> Iterator[Row]:
+        """Every row, in order, or those of some types."""
 
     def place(self, line: int) -> str:
         """Where a row stands, in words."""
@@ -159,10 +159,10 @@ class CsvFile:
     def _next_line(self) -> int:
         return self._parts[-1].end if self._parts else 1
 
-    def rows(self) -> Iterator[Row]:
-        """Every row, in order; lines of a second file go on where the first one ended."""
+    def rows(self, only: Collection[str] | None = None) -> Iterator[Row]:
+        """Every row, in order, or those of some types; lines of a second file go on where the first one ended."""
         for part in self._parts:
-            yield from _rows(part)
+            yield from _rows(part, only)
 
     @property
     def encoding(self) -> str:
@@ -305,28 +305,41 @@ def _undecodable(part: _Part) -> int:
 # --- lines -----------------------------------------------------------------------------------------------------
 
 
-def _rows(part: _Part) -> Iterator[Row]:
+def _rows(part: _Part, only: Collection[str] | None) -> Iterator[Row]:
+    """Rows of some types, or of all; the type of what cannot be read is blank."""
     form = part.form
     arrange = _arrangement(form)
+    has_faults = only is None or "" in only
     with _opened(part) as lines:
         for number, line in enumerate(lines, part.start):
             if not line or line.isspace() or number == part.header_at:
                 continue
-            if len(line) > MAX_LINE:
-                message = _("This line has more than %(most)d characters.") % {"most": MAX_LINE}
-                yield Row(number, "", (), ("line_too_long", message))
-                continue
-            try:
-                cells = _cells(line, form.separator)
-            except csv.Error:
-                message = _("A quotation mark is opened and not closed, or stands inside a cell.")
-                yield Row(number, "", (), ("quote_open", message))
-                continue
-            if max(map(len, cells)) > MAX_CELL:
-                message = _("A cell has more than %(most)d characters.") % {"most": MAX_CELL}
-                yield Row(number, "", (), ("cell_too_long", message))
-                continue
-            yield arrange(number, [original(cell.strip()) for cell in cells])
+            cells, fault = _taken_apart(line, form.separator)
+            if fault is not None:
+                if has_faults:
+                    yield Row(number, "", (), fault)
+            elif only is None or _kind(cells, form) in only:
+                yield arrange(number, [original(cell.strip()) for cell in cells])
+
+
+def _taken_apart(line: str, separator: str) -> tuple[list[str], tuple[str, str] | None]:
+    """Its cells, or code and sentence of what is wrong with it."""
+    if len(line) > MAX_LINE:
+        return [], ("line_too_long", _("This line has more than %(most)d characters.") % {"most": MAX_LINE})
+    try:
+        cells = _cells(line, separator)
+    except csv.Error:
+        return [], ("quote_open", _("A quotation mark is opened and not closed, or stands inside a cell."))
+    if max(map(len, cells)) > MAX_CELL:
+        return [], ("cell_too_long", _("A cell has more than %(most)d characters.") % {"most": MAX_CELL})
+    return cells, None
+
+
+def _kind(cells: Sequence[str], form: Form) -> str:
+    """The type that a line names, or that all lines have."""
+    if form.kind_at is None:
+        return form.kind
+    return original(cells[form.kind_at].strip()).lower() if form.kind_at < len(cells) else ""
 
 
 def _cells(line: str, separator: str) -> list[str]:
@@ -350,9 +363,7 @@ def _arrangement(form: Form) -> Callable[[int, list[str]], Row]:
     order = form.order
 
     def arranged(number: int, cells: list[str]) -> Row:
-        kind = form.kind
-        if form.kind_at is not None:
-            kind = (cells[form.kind_at] if form.kind_at < len(cells) else "").lower()
+        kind = _kind(cells, form)
         places = order.get(kind)
         if places is None:
             return Row(number, kind, ())

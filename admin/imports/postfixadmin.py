@@ -7,7 +7,7 @@ import re
 import tempfile
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
@@ -69,12 +69,13 @@ class Spool:
         self._starts.append(self._file.tell())
         self._file.write(json.dumps([place, kind, cells]) + "\n")
 
-    def rows(self) -> Iterator[Row]:
-        """Every row, in order."""
+    def rows(self, only: Collection[str] | None = None) -> Iterator[Row]:
+        """Every row, in order, or those of some types."""
         self._file.seek(0)
         for number, line in enumerate(self._file, 1):
             _place, kind, cells = json.loads(line)
-            yield Row(number, kind, cells)
+            if only is None or kind in only:
+                yield Row(number, kind, cells)
 
     def place(self, line: int) -> str:
         """Table and key."""

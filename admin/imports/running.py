@@ -24,6 +24,7 @@ from admin.imports.cells import Cells, Problem
 from admin.imports.files import Row, Source
 from admin.imports.report import Line, Outcome, Report
 from admin.imports.row_types import Create, Entry, Known, Options, RowType, Stage, row_types
+from admin.operations.ground import lock_domains
 from admin.queries.import_effects import DomainStorage, fullest
 from admin.queries.resources import Resource, resources_of
 from core import behind
@@ -175,7 +176,7 @@ class Import:
     def _ask(self) -> None:
         for name, row_type in row_types().items():
             if row_type.ask is not None and self._kinds[name] and row_type.allow(self.actor):
-                rows = [row for row in self.source.rows() if row.kind == name]
+                rows = list(self.source.rows({name}))
                 told = row_type.ask(self.actor, self._understood(rows).entries)
                 self._known = replace(
                     self._known,
@@ -191,7 +192,7 @@ class Import:
             if outcome is Outcome.CREATED and kind == "account"
         )
         self._watch.begin(_("Hashing passwords"), wanted)
-        rows = (row for row in self.source.rows() if row.kind == "account")
+        rows = self.source.rows({"account"})
         entries = chain.from_iterable(self._understood(some).entries for some in _chunks(rows))
         new = (entry for entry in entries if self.report.outcome_of(entry.line) is Outcome.CREATED)
         while some := list(islice(new, _HASHED_AT_ONCE)):
@@ -213,7 +214,7 @@ class Import:
         for stage in Stage:
             kinds = {name for name, each in row_types().items() if each.stage is stage and self._kinds[name]}
             if kinds:
-                self._run(row for row in self.source.rows() if row.kind in kinds)
+                self._run(self.source.rows(kinds))
             if stage is Stage.ALIASES:
                 self._retry(kinds)
         self._run_plugins()
@@ -226,7 +227,7 @@ class Import:
         }
         if not unknown:
             return
-        for rows in _chunks(row for row in self.source.rows() if row.kind in unknown):
+        for rows in _chunks(self.source.rows(unknown)):
             self.report.note(_unreadable(row) for row in rows)
             self._watch.advance(len(rows))
 
@@ -295,8 +296,10 @@ class Import:
                 self._repeated(entry, "exists", _("“%(name)s” exists already.") % {"name": entry.shown})
             )
         self.report.note(lines)
+        # Before the savepoints of the operations: for a row that several of them lock, PostgreSQL keeps a list of them.
+        lock_domains(self.actor, names={_domain_of(entry) for entry in firsts.values()})
         self._create(row_type, list(firsts.values()))
-        gc.collect()
+        gc.collect(0)
 
     def _repeated(self, entry: Entry, code: str, message: str) -> Line:
         outcome = Outcome.SKIPPED if self.options.continue_if_exists else Outcome.REFUSED
@@ -318,7 +321,7 @@ class Import:
                     Line(e.line, e.kind, e.shown, Outcome.CREATED, 0, "", row_type.detail(e)) for e in entries
                 )
                 self._waiting.difference_update(entry.line for entry in entries)
-                self._touched.update(entry.key.rpartition("@")[2] for entry in entries)
+                self._touched.update(map(_domain_of, entries))
                 return
 
     def _without_refused(self, row_type: RowType, entries: list[Entry], refusal: Refusal) -> list[Entry]:
@@ -348,7 +351,7 @@ class Import:
         while 0 < len(self._waiting) < number and self._more_than_one_chunk(kinds):
             number = len(self._waiting)
             self._run(
-                (row for row in self.source.rows() if row.kind in kinds and row.line in self._waiting),
+                (row for row in self.source.rows(kinds) if row.line in self._waiting),
                 again=True,
             )
         self._waiting.clear()
@@ -357,21 +360,19 @@ class Import:
         return sum(self._kinds[kind] for kind in kinds) > _CHUNK
 
     def _run_plugins(self) -> None:
-        functions = {kind: plugins.function_for(kind) for kind in self._kinds if kind not in row_types()}
-        if not any(functions.values()):
+        answers = {kind: plugins.function_for(kind) for kind in self._kinds if kind not in row_types()}
+        functions = {kind: function for kind, function in answers.items() if function is not None}
+        if not functions:
             return
         options = {
             "continue_if_exists": self.options.continue_if_exists,
             "crypt_password": self.options.crypt_password,
         }
-        for row in self.source.rows():
-            function = functions.get(row.kind)
-            if function is None:
-                continue
+        for row in self.source.rows(functions.keys()):
             shown = next(iter(row.cells), "")
             try:
                 with transaction.atomic():
-                    function(self.actor.user, [row.kind, *row.cells], options)
+                    functions[row.kind](self.actor.user, [row.kind, *row.cells], options)
             except Exception as error:  # noqa: BLE001  a plugin's: whatever it is, it is about this line
                 reason = str(error) or type(error).__name__
                 self.report.note([Line(row.line, row.kind, shown, Outcome.REFUSED, 0, "plugin", reason)])
@@ -385,6 +386,10 @@ def _is_lost_race(error: OperationalError | IntegrityError | Refusal) -> bool:
     if isinstance(error, Refusal):
         return all(reason.field == WHOLE_OBJECT and reason.code == "conflict" for reason in error.reasons)
     return is_lost_race(error) if isinstance(error, IntegrityError) else is_retryable(error)
+
+
+def _domain_of(entry: Entry) -> str:
+    return entry.key.rpartition("@")[2]
 
 
 def _unreadable(row: Row) -> Line:
