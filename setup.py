@@ -11,7 +11,7 @@ from setuptools import find_packages, setup
 TOP = Path(__file__).parent
 APPS = ["core", "parameters", "limits", "admin", "relaydomains", "modoboa", "modoboa_site"]
 # Data without code, installed beside the apps because the settings look for it there.
-DATA = ["templates", "static", "locale"]
+DATA = [name for name in ("templates", "static", "locale") if (TOP / name).is_dir()]
 
 
 def base_requirements() -> list[str]:
@@ -34,6 +34,7 @@ setup(
     exclude_package_data={"": ["**/*.pyc", "**/__pycache__/*"]},
     zip_safe=False,
     install_requires=base_requirements(),
+    entry_points={"console_scripts": ["modoboa-admin.py = modoboa_site.deployment.command_line:main"]},
     extras_require={
         # The two builds of psycopg2 own the same module: take one, never both.
         "postgresql": ["psycopg2>=2.9.11,<3"],

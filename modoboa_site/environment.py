@@ -2,7 +2,10 @@
 
 import os
 import re
+import shlex
+from collections.abc import Iterator
 from ipaddress import ip_address
+from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -10,6 +13,41 @@ _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
 # An address in brackets with or without a port, or an IPv4 address with one; what else there is has none.
 _ENDPOINT = re.compile(r"(?:\[(?P<v6>[^\]]+)\](?::(?P<p6>\d+))?|(?P<v4>[^:]+):(?P<p4>\d+))")
+# A line NAME=value, as the shell and systemd read it.
+_ASSIGNMENT = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?P<value>.*)", re.DOTALL)
+
+
+def read_file(path: Path) -> None:
+    """Add the variables of a file; what is in the environment already stays. No file: nothing to add.
+
+    A file that this user may not read is skipped when somebody gave the settings in the environment (the owner of mail,
+    for instance); else :class:`ImproperlyConfigured`, as for a line that is none.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return
+    except PermissionError as error:
+        if "MODOBOA_SECRET_KEY" in os.environ:
+            return
+        msg = f"{path} cannot be read by this user: run this as the user of the panel."
+        raise ImproperlyConfigured(msg) from error
+    for name, value in _assignments(path, lines):
+        os.environ.setdefault(name, value)
+
+
+def _assignments(path: Path, lines: str) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(lines.splitlines(), 1):
+        try:
+            parts = shlex.split(line, comments=True)
+        except ValueError:  # a quote that is not closed
+            parts = ["", ""]
+        found = _ASSIGNMENT.fullmatch(parts[-1]) if len(parts) == 1 else None
+        if found:
+            yield found["name"], found["value"]
+        elif parts:
+            msg = f"{path}, line {number}: write NAME=value, with single quotes around what is no plain word."
+            raise ImproperlyConfigured(msg)
 
 
 def text(name: str, default: str | None = None) -> str:

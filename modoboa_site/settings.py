@@ -6,13 +6,15 @@ and `manage.py check --deploy` is clean with the documented production variables
 
 from pathlib import Path
 
-import dj_database_url
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from modoboa_site import databases
 from modoboa_site import environment as env
 
+# Where the code is, and where manage.py is: the same in a source tree, not in an instance (modoboa-admin.py deploy).
 BASE_DIR = Path(__file__).resolve().parent.parent
+INSTANCE_DIR = Path(env.text("MODOBOA_INSTANCE_DIR", str(BASE_DIR)))
 
 DEBUG = env.boolean("MODOBOA_DEBUG", default=False)
 SECRET_KEY = env.text("MODOBOA_SECRET_KEY", "only-for-debug-on-loopback" if DEBUG else None)
@@ -25,7 +27,10 @@ ALLOWED_HOSTS = env.words(
     "MODOBOA_ALLOWED_HOSTS", default=("localhost", "127.0.0.1", "[::1]") if DEBUG else (SITE_HOST,)
 )
 CSRF_TRUSTED_ORIGINS = env.words("MODOBOA_TRUSTED_ORIGINS")
-DATA_DIR = Path(env.text("MODOBOA_DATA_DIR", str(BASE_DIR / ".data")))
+DATA_DIR = Path(env.text("MODOBOA_DATA_DIR", str(INSTANCE_DIR / ".data")))
+
+# Plugins, by the names of their packages (docs/plugins.md).
+MODOBOA_APPS = env.words("MODOBOA_APPS")
 
 INSTALLED_APPS = [
     "core.apps.CoreConfig",
@@ -46,6 +51,7 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "template_partials.apps.SimpleAppConfig",  # the loaders are named below
+    *MODOBOA_APPS,
 ]
 
 MIDDLEWARE = [
@@ -95,34 +101,7 @@ SILENCED_SYSTEM_CHECKS = ["models.W037"]
 
 # --- database -------------------------------------------------------------------------------------------------
 
-DATABASES = {
-    "default": dj_database_url.config(
-        env="DATABASE_URL",
-        default=f"sqlite:///{DATA_DIR / 'panel.sqlite3'}",
-        conn_max_age=env.integer("MODOBOA_DATABASE_CONNECTION_AGE_S", default=60),
-        conn_health_checks=True,
-    ),
-}
-_database = DATABASES["default"]
-if _database["ENGINE"].endswith("sqlite3"):
-    # Write transactions take the lock at once (no deadlock at upgrade) and wait; write-ahead logging lets
-    # Postfix and Dovecot read while we write.
-    _database["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 10,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-    }
-elif _database["ENGINE"].endswith("mysql"):
-    # Addresses compare byte for byte, blanks at the end included (docs/adr/0003).
-    _database["OPTIONS"] = {
-        **_database.get("OPTIONS", {}),
-        "charset": "utf8mb4",
-        "isolation_level": "read committed",
-        "init_command": "SET sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
-    }
-    from modoboa_site import mysql_driver as _mysql_driver
-
-    _mysql_driver.install()
+DATABASES = {"default": databases.from_environment("DATABASE_URL", f"sqlite:///{DATA_DIR / 'panel.sqlite3'}")}
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -228,7 +207,7 @@ USE_TZ = True
 # --- files ----------------------------------------------------------------------------------------------------
 
 STATIC_URL = "/sitestatic/"
-STATIC_ROOT = Path(env.text("MODOBOA_STATIC_ROOT", str(BASE_DIR / "sitestatic")))
+STATIC_ROOT = Path(env.text("MODOBOA_STATIC_ROOT", str(INSTANCE_DIR / "sitestatic")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -238,6 +217,13 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage",
     },
 }
+
+# Files that people put there, and those of plugins. The panel shows nobody anything in it but the logo.
+MEDIA_URL = "/media/"
+MEDIA_ROOT = Path(env.text("MODOBOA_MEDIA_ROOT", str(DATA_DIR / "media")))
+# A picture below MEDIA_URL instead of our name, and one for dark backgrounds.
+MODOBOA_CUSTOM_LOGO = env.text("MODOBOA_CUSTOM_LOGO", "")
+MODOBOA_CUSTOM_LOGO_DARK = env.text("MODOBOA_CUSTOM_LOGO_DARK", "")
 
 # --- the browser's safety belts -------------------------------------------------------------------------------
 

@@ -12,7 +12,6 @@ import re
 import secrets
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -22,6 +21,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
+
+from core.command_line import manage
 
 _TOKEN: Final = re.compile(r"[0-9a-f]{32}")
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
@@ -136,7 +137,7 @@ class ImportFiles:
         """Run ``manage.py run_import``, which holds *lock* from now on and survives this process; raises OSError."""
         with self.create(self.path / "log") as log:
             process = subprocess.Popen(  # noqa: S603  our own command, and a name of digits
-                [sys.executable, settings.BASE_DIR / "manage.py", "run_import", self.token],
+                [*manage(), "run_import", self.token],
                 # Copies that it makes lie on the same disk, not where memory may stand for one.
                 env={**os.environ, "TMPDIR": str(self.path)},
                 stdin=subprocess.DEVNULL,

@@ -25,12 +25,20 @@ EVIDENCE: dict[str, str] = {
     "mariadb-server": "/usr/sbin/mariadbd",
     "mariadb-client": "/usr/bin/mariadb",
     "sqlite3": "/usr/bin/sqlite3",
+    "nginx-light": "/usr/sbin/nginx",
+    "apache2-bin": "/usr/sbin/apache2",
+    "libapache2-mod-wsgi-py3": "/usr/lib/apache2/modules/mod_wsgi.so",
+    "uwsgi-core": "/usr/bin/uwsgi-core",
+    "uwsgi-plugin-python3": "/usr/lib/uwsgi/plugins/python3*_plugin.so",
+    "systemd": "/usr/bin/systemd-analyze",
     "debootstrap": "/usr/sbin/debootstrap",
     "strace": "/usr/bin/strace",
 }
 GROUPS: dict[str, tuple[str, ...]] = {
     "dovecot": ("dovecot-core", "dovecot-imapd", "dovecot-pop3d", "dovecot-lmtpd"),
     "mariadb": ("mariadb-server", "mariadb-client"),
+    "apache2": ("apache2-bin", "libapache2-mod-wsgi-py3"),
+    "uwsgi": ("uwsgi-core", "uwsgi-plugin-python3"),
 }
 ONLY_AS_ROOT = frozenset({"postfix", "dovecot", "debootstrap"})
 

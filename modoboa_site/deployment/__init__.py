@@ -1,0 +1,1 @@
+"""``modoboa-admin.py``: an instance of the panel out of the installed package."""

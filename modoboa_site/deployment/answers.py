@@ -1,0 +1,48 @@
+"""What the command line left out is asked for."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from urllib.parse import quote
+
+from modoboa_site import databases
+from modoboa_site.deployment.problems import Problem
+
+_DEFAULT_PORTS = {"postgres": "5432", "mysql": "3306"}
+
+
+def ask(question: str, default: str = "") -> str:
+    """One line; the default for an empty one. Raises :class:`Problem` when nobody answers."""
+    shown = f"{question} [{default}]: " if default else f"{question}: "
+    try:
+        return input(shown).strip() or default
+    except EOFError as error:
+        raise Problem(f"“{question}” was not answered. Give it on the command line (help deploy).") from error
+
+
+def ask_secret(question: str) -> str:
+    """One line that the terminal does not show."""
+    if not sys.stdin.isatty():
+        return ask(question)
+    return getpass.getpass(f"{question}: ")
+
+
+def ask_for_database(prefix: str) -> str:
+    """A URL, put together from answers."""
+    print(f"Database “{prefix}”:")  # noqa: T201  a dialogue
+    while (engine := ask("Engine (postgres, mysql, sqlite)", "postgres")) not in {*_DEFAULT_PORTS, "sqlite"}:
+        print("Answer postgres, mysql or sqlite.")  # noqa: T201  as above
+    if engine == "sqlite":
+        while not (path := ask("Absolute path of the file")).startswith("/"):
+            print("The path must begin with a slash.")  # noqa: T201  as above
+        return f"sqlite:///{path}"
+    host = ask("Host", "127.0.0.1")
+    port = ask("Port", _DEFAULT_PORTS[engine])
+    name = ask("Name of the database", "modoboa")
+    user = ask("User", "modoboa")
+    password = ask_secret("Password")
+    place = f"[{host}]" if ":" in host else host
+    url = f"{engine}://{quote(user, safe='')}:{quote(password, safe='')}@{place}:{port}/{quote(name, safe='')}"
+    databases.parse(url, f"the database “{prefix}”")
+    return url
