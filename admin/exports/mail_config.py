@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files as resources
 from pathlib import Path
 
-from django.utils.translation import gettext as _
-
 from admin.exports import dovecot_conf, last_login, postfix_maps
-from admin.exports.credentials import Credentials, ExportError
+from admin.exports.credentials import Credentials
 from admin.exports.generated_files import MODE, OPEN_MODE, SCRIPT_MODE, GeneratedFiles, write_all
+from admin.exports.texts import filled_in, require_host_name, require_paths, required_user_name
 from admin.lookups import Mailboxes
 
 POSTFIX_CHECKSUM_FILE = "modoboa-postfix.chk"
@@ -20,12 +17,6 @@ DOVECOT_CHECKSUM_FILE = "modoboa-dovecot.chk"
 # Of the files with credentials, in the directory of each server; below it in the names of the configuration.
 INNER = "modoboa"
 
-_TEXTS = "text"
-_PLACEHOLDER = re.compile(r"@([a-z_]+)@")
-_PATH = re.compile(r"/[A-Za-z0-9._/-]+", re.ASCII)
-_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_HOST_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})+", re.ASCII | re.IGNORECASE)
-_USER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*", re.ASCII)
 _LEVELS = {"3.5": "2", "3.6": "3.6"}
 POSTFIX_VERSIONS = tuple(_LEVELS)
 
@@ -46,24 +37,13 @@ class Site:
     postfix_version: str = "3.6"
 
     def __post_init__(self) -> None:
-        if not _HOST_NAME.fullmatch(self.host_name):
-            message = _("%(name)r is no complete host name, such as mx.example.org. Give it by --hostname.")
-            raise ExportError(message % {"name": self.host_name})
-        for path in (self.certificate, self.key, self.dovecot_directory, self.queue_directory):
-            if not _PATH.fullmatch(path) or ".." in Path(path).parts:
-                message = _(
-                    "%(path)r is no absolute path of letters, digits and . _ - such as these files can hold."
-                )
-                raise ExportError(message % {"path": path})
+        require_host_name(self.host_name)
+        require_paths(self.certificate, self.key, self.dovecot_directory, self.queue_directory)
 
     @property
     def owner_name(self) -> str:
         """Of mail, as a service of Dovecot names it: a user, or the number of one."""
-        name = self.mail_owner.partition(":")[0]
-        if not _USER_NAME.fullmatch(name):
-            message = _("%(name)r is no name of a system user.")
-            raise ExportError(message % {"name": name})
-        return name
+        return required_user_name(self.mail_owner.partition(":")[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,15 +90,15 @@ def generate(
         edited.extend(str(files.directory / name) for name in names)
 
     postfix = prepared(POSTFIX_CHECKSUM_FILE, "postfix", "postfix")
-    put(postfix, {name: _filled_in(name, values) for name in ("main.cf", "master.cf")}, OPEN_MODE)
+    put(postfix, {name: filled_in(name, values) for name in ("main.cf", "master.cf")}, OPEN_MODE)
     maps = prepared(postfix_maps.CHECKSUM_FILE, "postfix", "postfix", INNER)
     kept = postfix_maps.prepare(maps, logins.postfix, header=header, force=force)
     edited += [str(maps.directory / name) for name in kept]
 
     place = Path(site.dovecot_directory) / INNER
-    script = _filled_in("post-login.sh", {**values, "header": "\n".join(f"# {line}" for line in header)})
+    script = filled_in("post-login.sh", {**values, "header": "\n".join(f"# {line}" for line in header)})
     secrets = last_login.credentials_text(logins.last_login)
-    common = {last_login.SCRIPT_CONF: _filled_in("last-login-script.conf", values)} | (
+    common = {last_login.SCRIPT_CONF: filled_in("last-login-script.conf", values)} | (
         {last_login.SCRIPT_CREDENTIALS: secrets} if secrets else {}
     )
     of_version = {
@@ -133,7 +113,7 @@ def generate(
     for version, texts in of_version.items():
         name = f"dovecot-{version}"
         dovecot = prepared(DOVECOT_CHECKSUM_FILE, "dovecot", name)
-        put(dovecot, {"dovecot.conf": _filled_in(f"{name}.conf", values)}, OPEN_MODE)
+        put(dovecot, {"dovecot.conf": filled_in(f"{name}.conf", values)}, OPEN_MODE)
         inner = prepared(dovecot_conf.CHECKSUM_FILE, "dovecot", name, INNER)
         put(inner, {**texts, **common}, MODE)
         put(inner, {last_login.SCRIPT: script}, SCRIPT_MODE, header=())
@@ -164,8 +144,3 @@ def _values(logins: Logins, mailboxes: Mailboxes, site: Site) -> dict[str, str]:
         "client": last_login.client(logins.last_login, place / last_login.SCRIPT_CREDENTIALS),
     }
 
-
-def _filled_in(name: str, values: Mapping[str, str]) -> str:
-    """One of the texts beside this module, with ``@name@`` replaced."""
-    text = (resources("admin.exports") / _TEXTS / name).read_text(encoding="utf-8")
-    return _PLACEHOLDER.sub(lambda found: values[found[1]], text)
