@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.actor import Credential
 from core.policies import may_change_oneself
 from core.roles import Role
 
@@ -64,6 +65,11 @@ def may_publish(actor: Actor, /, *_batch: object) -> bool:
 def may_collect_last_logins(actor: Actor, /) -> bool:
     """Take over what Dovecot noted about the accounts of everybody."""
     return actor.is_super
+
+
+def may_repair(actor: Actor, /, *_batch: object) -> bool:
+    """Mend rows that belong together and do not: on the command line only."""
+    return actor.is_super and actor.credential is Credential.COMMAND
 
 
 def may_decide_about_directories(actor: Actor, /, *_batch: object) -> bool:

@@ -3,14 +3,14 @@
 import reversion
 from django.utils.translation import gettext_lazy as _
 
-from admin import checks, policies, publication  # noqa: F401  importing the checks registers them
+from admin import checks, fixtures, policies, publication  # noqa: F401  importing the checks registers them
 from admin.lookups import POSTFIX, Lookup
 from admin.models import Alias, Domain, DomainAlias, Mailbox
 from admin.operations.allowances import tell_how_to_count
 from admin.parameters_form import AdministrationParametersForm
 from admin.queries.domains import ids_by_name, names_by_id
 from admin.recovery import secondary_address_is_trusted
-from core import landing, navigation, token_domains
+from core import initial_data, landing, navigation, token_domains
 from core.models import User
 from core.operations import passwords, resets
 from core.signals import register_postfix_maps
@@ -25,6 +25,7 @@ def wire() -> None:
     passwords.on_new_hash(_publish_hash)
     register_postfix_maps.connect(_postfix_maps, dispatch_uid="admin")
     tell_how_to_count()
+    initial_data.add_fixtures(fixtures.make)
     resets.trust_by(secondary_address_is_trusted)
     token_domains.look_up_with(ids_by_name, names_by_id)
     landing.add(policies.may_see_domains, "admin:domain_list")

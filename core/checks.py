@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from django.apps import apps
@@ -87,6 +90,40 @@ def mail_password_is_safe(**_options: Any) -> Sequence[CheckMessage]:
             id="core.W003",
         )
     ]
+
+
+@register(deploy=True)
+def media_directory_is_right(**_options: Any) -> Sequence[CheckMessage]:
+    """The panel and its plugins keep files there, and nobody else writes them."""
+    place = Path(settings.MEDIA_ROOT)
+    hint = "Make it with install -d -m 0750, owned by the user who runs the panel, or set MODOBOA_MEDIA_ROOT."
+    if not place.is_dir():
+        return [Warning(f"There is no directory {place} for files (MEDIA_ROOT).", hint=hint, id="core.W004")]
+    if not os.access(place, os.W_OK | os.X_OK):
+        return [Warning(f"This user may not write to {place} (MEDIA_ROOT).", hint=hint, id="core.W005")]
+    if place.stat().st_mode & stat.S_IWOTH:
+        return [Warning(f"Everybody may write to {place} (MEDIA_ROOT).", hint=hint, id="core.W006")]
+    return []
+
+
+@register()
+def logo_is_a_file_of_media(**_options: Any) -> Sequence[CheckMessage]:
+    """A custom logo lies below MEDIA_URL and is there."""
+    found: list[CheckMessage] = []
+    for name in ("MODOBOA_CUSTOM_LOGO", "MODOBOA_CUSTOM_LOGO_DARK"):
+        url: str = getattr(settings, name)
+        if url and not (
+            url.startswith(settings.MEDIA_URL)
+            and Path(settings.MEDIA_ROOT, url.removeprefix(settings.MEDIA_URL)).is_file()
+        ):
+            found.append(
+                Warning(
+                    f"{name} is {url}, which is no file of {settings.MEDIA_ROOT}.",
+                    hint=f"Copy the picture there, and write the setting as {settings.MEDIA_URL}custom_logo.png.",
+                    id="core.W007",
+                )
+            )
+    return found
 
 
 def development_password_works() -> bool:

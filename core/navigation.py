@@ -65,11 +65,13 @@ def add_search(url_name: str, visible: Callable[[Actor], bool]) -> None:
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: ``navigation``, ``brand`` and, for whoever is signed in, ``account`` and ``own_pages``."""
+    """Context processor: ``navigation``, ``brand``, ``logo``; for whoever is signed in ``account`` and ``own_pages``."""
     actor: Actor | None = getattr(request, "actor", None)
     facts: dict[str, Any] = {
         "brand": "modoboa",
         "site_host": settings.SITE_HOST,
+        "logo": settings.MODOBOA_CUSTOM_LOGO,
+        "logo_dark": settings.MODOBOA_CUSTOM_LOGO_DARK,
         "navigation": [],
         "account": None,
         "own_pages": [],

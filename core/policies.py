@@ -21,3 +21,8 @@ def may_open_api_settings(actor: Actor, /) -> bool:
 def may_reset_own_password(actor: Actor, /, *_values: object) -> bool:
     """Whoever holds a reset link; the operation looks at the link."""
     return actor.credential is Credential.RESET_LINK
+
+
+def may_clean_log(actor: Actor, /) -> bool:
+    """Delete old events: on the command line only, so that nobody who takes over the panel covers his tracks."""
+    return actor.is_super and actor.credential is Credential.COMMAND

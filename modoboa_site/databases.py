@@ -12,12 +12,15 @@ _ENGINES = ("postgresql", "mysql", "sqlite3")
 
 
 def from_environment(name: str, default: str | None = None) -> dict[str, Any]:
-    """An entry of ``DATABASES`` out of the variable *name*; :class:`ImproperlyConfigured` when it is no database URL."""
+    """An entry of ``DATABASES`` out of the variable *name*; raises :class:`ImproperlyConfigured`."""
     return parse(env.text(name, default), name)
 
 
 def parse(url: str, name: str) -> dict[str, Any]:
-    """An entry of ``DATABASES``; *name* is where the URL came from. The message never repeats the URL: it has a password."""
+    """An entry of ``DATABASES``; *name* says where the URL came from, for messages, which never repeat it.
+
+    Raises :class:`ImproperlyConfigured`.
+    """
     try:
         database: dict[str, Any] = dict(
             dj_database_url.parse(

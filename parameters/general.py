@@ -42,6 +42,20 @@ class GeneralParametersForm(AdminParametersForm):
         initial=DEFAULT_SENDER,
         help_text=_("What the panel's own mail comes from."),
     )
+    log_maximum_age = forms.IntegerField(
+        label=_("Days in the log"),
+        help_text=_("How long events are kept; the command cleanlogs deletes older ones."),
+        min_value=1,
+        initial=365,
+    )
+    inactive_account_threshold = forms.IntegerField(
+        label=_("Inactive after days"),
+        help_text=_(
+            "How long nobody signs in before the command clean_inactive_accounts takes an account for inactive."
+        ),
+        min_value=1,
+        initial=30,
+    )
     items_per_page = forms.IntegerField(label=_("Items per page"), min_value=5, max_value=500, initial=30)
 
     def clean_default_password(self) -> str:

@@ -35,6 +35,7 @@ from admin.exports.credentials import ExportError
 from admin.exports.published_copy import TABLES
 from admin.models import MailLogin, Quota
 from core.models import Log, User
+from parameters.models import Parameter
 
 SELECT, INSERT, UPDATE, DELETE = "SELECT", "INSERT", "UPDATE", "DELETE"
 _EVERYTHING = (SELECT, INSERT, UPDATE, DELETE)
@@ -112,8 +113,16 @@ def roles() -> tuple[Role, ...]:
         ),
         Role(
             "cron",
-            # clearsessions, collect_last_logins, and publish --to for Postfix. What compares hashes is run as web.
-            _rights((Session, DELETE), (MailLogin, SELECT), (MailLogin, DELETE))
+            # clearsessions, cleanlogs, collect_last_logins, and publish --to for Postfix. What compares hashes is run
+            # as web; what deletes events is not.
+            _rights(
+                (Session, DELETE),
+                (MailLogin, SELECT),
+                (MailLogin, DELETE),
+                (Log, DELETE),
+                (Parameter, SELECT),
+            )
+            | _columns(Log, SELECT, "id", "date_created")
             | _columns(Session, SELECT, "expire_date")
             | _columns(User, SELECT, *_all_but(User, "password"))
             | _columns(User, UPDATE, "last_login")

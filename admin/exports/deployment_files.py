@@ -1,4 +1,4 @@
-"""What runs the panel: web servers, services, timers. Complete files to copy, with a comment for what is not obvious."""
+"""What runs the panel: web servers, services, timers. Complete files to copy, with comments."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ class Site:
         for name in (self.user, self.group, self.web_group, self.mail_owner):
             required_user_name(name)
         if not _BIND.fullmatch(self.bind):
-            message = _("gunicorn must listen on this machine only, such as 127.0.0.1:8001, not on %(place)r.")
+            message = _(
+                "gunicorn must listen on this machine only, such as 127.0.0.1:8001, not on %(place)r."
+            )
             raise ExportError(message % {"place": self.bind})
 
 
@@ -176,7 +178,11 @@ TIMERS = (
 def timers() -> list[Timer]:
     """Those whose commands there are."""
     known = get_commands().keys() | {f"modo {name}" for name in subcommands()}
-    return [t for t in TIMERS if t.command[0] in known and (t.command[0] != "modo" or " ".join(t.command[:2]) in known)]
+    return [
+        t
+        for t in TIMERS
+        if t.command[0] in known and (t.command[0] != "modo" or " ".join(t.command[:2]) in known)
+    ]
 
 
 def generate(
@@ -205,10 +211,11 @@ def _texts(site: Site, database: Credentials) -> dict[str, dict[str, str]]:
     def filled(*names: str) -> dict[str, str]:
         return {name: _text(name, values) + "\n" for name in names}
 
+    gunicorn = _text("gunicorn.conf.py.txt", values) + "\n"
     return {
         "nginx": filled("nginx-gunicorn.conf", "nginx-uwsgi.conf"),
         "apache2": {"modoboa.conf": _text("apache2.conf", values) + "\n"},
-        "modoboa": filled("gunicorn.conf.py", "uwsgi.ini", "modoboa.wsgi"),
+        "modoboa": {"gunicorn.conf.py": gunicorn, **filled("uwsgi.ini", "modoboa.wsgi")},
         "systemd": dict(_units(site, values, database)),
         "cron.d": {"modoboa": _cron(site)},
     }
@@ -290,8 +297,15 @@ def _units(site: Site, values: Mapping[str, str], database: Credentials) -> Iter
 
 
 def _account(user: str, group: str, environment_file: str) -> str:
-    lines = [f"User={user}", *([f"Group={group}"] if group else []), f"WorkingDirectory={settings.INSTANCE_DIR}"]
-    lines += [f"Environment=DJANGO_SETTINGS_MODULE={settings.SETTINGS_MODULE}", f"EnvironmentFile={environment_file}"]
+    lines = [
+        f"User={user}",
+        *([f"Group={group}"] if group else []),
+        f"WorkingDirectory={settings.INSTANCE_DIR}",
+    ]
+    lines += [
+        f"Environment=DJANGO_SETTINGS_MODULE={settings.SETTINGS_MODULE}",
+        f"EnvironmentFile={environment_file}",
+    ]
     return "\n".join(lines)
 
 
@@ -328,7 +342,7 @@ def _cron(site: Site) -> str:
     if "-m" in manage():
         command = f"env DJANGO_SETTINGS_MODULE={settings.SETTINGS_MODULE} {command}"
     lines = [
-        "# Belongs into /etc/cron.d. Use this or the systemd timers, not both. Whoever is named in MAILTO hears of faults.",
+        "# Belongs into /etc/cron.d. Use this or the systemd timers, not both. MAILTO hears of faults.",
         "SHELL=/bin/sh",
         "MAILTO=root",
         f"panel=set -a; . {site.environment_file}; cd {settings.INSTANCE_DIR} && exec {command}",

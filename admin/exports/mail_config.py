@@ -143,4 +143,3 @@ def _values(logins: Logins, mailboxes: Mailboxes, site: Site) -> dict[str, str]:
         "statement": last_login.statement(logins.last_login.engine),
         "client": last_login.client(logins.last_login, place / last_login.SCRIPT_CREDENTIALS),
     }
-

@@ -35,7 +35,9 @@ def require_paths(*paths: str) -> None:
     """Raise :class:`ExportError` for one that a configuration cannot hold."""
     for path in paths:
         if not _PATH.fullmatch(path) or ".." in Path(path).parts:
-            message = _("%(path)r is no absolute path of letters, digits and . _ - such as these files can hold.")
+            message = _(
+                "%(path)r is no absolute path of letters, digits and . _ - such as these files can hold."
+            )
             raise ExportError(message % {"path": path})
 
 

@@ -639,7 +639,7 @@ def pass_on(actor: Actor, accounts: Mapping[int, Account], roles: Mapping[int, R
         if owner in able and not (needs_super and able[owner] != Role.SUPER_ADMIN):
             heirs[pk] = owner
         else:
-            heirs[pk] = actor.pk if actor.is_super else _first_super_admin()
+            heirs[pk] = actor.pk if actor.is_super else first_super_admin()
     heir = Case(*(When(owner=pk, then=Value(each)) for pk, each in heirs.items()))
     for domain in Domain.objects.filter(owner__in=heirs):
         record(domain, changed=["owner"], versions=())
@@ -649,5 +649,6 @@ def pass_on(actor: Actor, accounts: Mapping[int, Account], roles: Mapping[int, R
     return heirs
 
 
-def _first_super_admin() -> int:
+def first_super_admin() -> int:
+    """Id of the one who gets what nobody else can take."""
     return User.objects.active().super_admins().order_by("pk").values_list("pk", flat=True)[0]

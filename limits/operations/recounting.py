@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import Q, Sum
+from django.utils.translation import gettext as _
 
 from core.models import User
 from core.roles import Role
@@ -32,6 +33,13 @@ class Drift:
     column: str
     stored: int
     counted: int
+
+    def __str__(self) -> str:
+        if not self.column:
+            return _("%(name)s: no allowance") % {"name": self.username}
+        text = _("%(name)s: %(column)s says %(stored)d, there are %(counted)d")
+        shown = {"column": self.column, "stored": self.stored, "counted": self.counted}
+        return text % {"name": self.username, **shown}
 
 
 def recount(*, fix: bool = False) -> list[Drift]:

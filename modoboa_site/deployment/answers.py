@@ -30,12 +30,12 @@ def ask_secret(question: str) -> str:
 
 def ask_for_database(prefix: str) -> str:
     """A URL, put together from answers."""
-    print(f"Database “{prefix}”:")  # noqa: T201  a dialogue
+    print(f"Database “{prefix}”:")
     while (engine := ask("Engine (postgres, mysql, sqlite)", "postgres")) not in {*_DEFAULT_PORTS, "sqlite"}:
-        print("Answer postgres, mysql or sqlite.")  # noqa: T201  as above
+        print("Answer postgres, mysql or sqlite.")
     if engine == "sqlite":
         while not (path := ask("Absolute path of the file")).startswith("/"):
-            print("The path must begin with a slash.")  # noqa: T201  as above
+            print("The path must begin with a slash.")
         return f"sqlite:///{path}"
     host = ask("Host", "127.0.0.1")
     port = ask("Port", _DEFAULT_PORTS[engine])
@@ -43,6 +43,8 @@ def ask_for_database(prefix: str) -> str:
     user = ask("User", "modoboa")
     password = ask_secret("Password")
     place = f"[{host}]" if ":" in host else host
-    url = f"{engine}://{quote(user, safe='')}:{quote(password, safe='')}@{place}:{port}/{quote(name, safe='')}"
+    url = (
+        f"{engine}://{quote(user, safe='')}:{quote(password, safe='')}@{place}:{port}/{quote(name, safe='')}"
+    )
     databases.parse(url, f"the database “{prefix}”")
     return url

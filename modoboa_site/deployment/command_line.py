@@ -25,10 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser.parse_args(rest)
         deploying.deploy(_wish(options), verbose=verbose or options.verbose)
     except Problem as problem:
-        print(problem, file=sys.stderr)  # noqa: T201  the terminal is where this speaks
+        print(problem, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)  # noqa: T201  as above
+        print("Interrupted.", file=sys.stderr)
         return 1
     return 0
 
@@ -62,7 +62,9 @@ def _parser_of(command: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--dburl-file", metavar="FILE", type=Path, help="file of lines PREFIX:URL")
     parser.add_argument("--domain", "--hostname", help="host name of the panel (default: it is asked for)")
-    parser.add_argument("--lang", default="en-us", help="language for those who have not chosen (default: en-us)")
+    parser.add_argument(
+        "--lang", default="en-us", help="language for those who have not chosen (default: en-us)"
+    )
     parser.add_argument("--timezone", default="UTC", help="time zone, such as Europe/Paris (default: UTC)")
     parser.add_argument("--collectstatic", action="store_true", help="collect the static files")
     parser.add_argument(
@@ -78,7 +80,9 @@ def _parser_of(command: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--dont-install-extensions", action="store_true", help="the extensions are installed already"
     )
-    parser.add_argument("--admin-username", default="admin", help="name of the first administrator (default: admin)")
+    parser.add_argument(
+        "--admin-username", default="admin", help="name of the first administrator (default: admin)"
+    )
     parser.add_argument(
         "--admin-password-file",
         type=Path,

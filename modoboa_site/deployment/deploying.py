@@ -31,7 +31,8 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII | re.IGNORECASE)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z]{2,4})?", re.ASCII)
-_PREFIX = re.compile(r"(?P<prefix>[a-z][a-z0-9_]*):(?P<url>[a-z0-9+]+://.*)", re.ASCII)
+_PREFIX = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+_SCHEMES = frozenset({"postgres", "postgresql", "mysql", "sqlite"})
 _PLACEHOLDER = re.compile(r"@([a-z]+)@")
 _TEXTS = {
     "manage.py": "manage.py.txt",
@@ -90,7 +91,9 @@ def deploy(wish: Wish, *, verbose: bool = False) -> None:
 def _check(wish: Wish, place: Path) -> None:
     """Refuse what cannot be used."""
     if not _NAME.fullmatch(wish.name):
-        raise Problem(f"“{wish.name}” cannot be the name of an instance: letters, digits and _, a letter first.")
+        raise Problem(
+            f"“{wish.name}” cannot be the name of an instance: letters, digits and _, a letter first."
+        )
     if find_spec(wish.name) is not None and not place.exists():
         raise Problem(f"There is a Python package named “{wish.name}” already: choose another name.")
     if place.exists():
@@ -117,12 +120,12 @@ def _databases(wish: Wish) -> dict[str, str]:
             words += wish.dburl_file.read_text(encoding="utf-8").split()
         except (OSError, UnicodeError) as error:
             raise Problem(f"{wish.dburl_file} cannot be read: {error}") from error
-    urls = {}
+    urls: dict[str, str] = {}
     for word in words:
         prefix, url = _parsed(word)
         urls[prefix] = url
-    if "default" not in urls and (url := os.environ.get("DATABASE_URL")):
-        urls["default"] = _checked("default", url)
+    if "default" not in urls and (given := os.environ.get("DATABASE_URL")):
+        urls["default"] = _checked("default", given)
     if "default" not in urls:
         urls["default"] = ask_for_database("default")
     return urls
@@ -130,16 +133,13 @@ def _databases(wish: Wish) -> dict[str, str]:
 
 def _parsed(word: str) -> tuple[str, str]:
     """Prefix and URL; questions instead of one that is no database URL."""
-    found = _PREFIX.fullmatch(word)
-    if found is None:
-        prefix = word.partition(":")[0]
-        # Not repeated as it is: it may hold a password.
-        raise Problem(
-            f"A database of --dburl has no prefix: write default:{prefix}://…"
-            if prefix in {"postgres", "postgresql", "mysql", "sqlite"}
-            else "A database of --dburl must be written as PREFIX:URL, such as default:postgres://…"
-        )
-    return found["prefix"], _checked(found["prefix"], found["url"])
+    prefix, _colon, url = word.partition(":")
+    # The word is not repeated: it may hold a password.
+    if not _PREFIX.fullmatch(prefix):
+        raise Problem("A database of --dburl is written as PREFIX:URL, such as default:postgres://…")
+    if prefix in _SCHEMES:
+        raise Problem(f"A database of --dburl has no prefix: write default:{prefix}://…")
+    return prefix, _checked(prefix, url)
 
 
 def _checked(prefix: str, url: str) -> str:
@@ -147,10 +147,12 @@ def _checked(prefix: str, url: str) -> str:
     try:
         databases.parse(url, name)
     except ImproperlyConfigured as error:
-        print(error, file=sys.stderr)  # noqa: T201  the questions follow
+        print(error, file=sys.stderr)
         return ask_for_database(prefix)
     except ImportError as error:
-        raise Problem(f"The driver of that database is missing: {error} (extras of setup.py name it).") from error
+        raise Problem(
+            f"The driver of that database is missing: {error} (extras of setup.py name it)."
+        ) from error
     return url
 
 
@@ -199,7 +201,7 @@ def _variable_of(prefix: str) -> str:
 def _texts(name: str, urls: Mapping[str, str], apps: list[str]) -> dict[str, str]:
     """The files without secrets, by path."""
     further = [
-        f'DATABASES["{prefix}"] = databases.from_environment("{_variable_of(prefix)}")  # noqa: F405  from the package\n'
+        f'DATABASES["{prefix}"] = databases.from_environment("{_variable_of(prefix)}")\n'
         for prefix in urls
         if prefix != "default"
     ]
@@ -263,7 +265,7 @@ def _steps(wish: Wish, password: str) -> Iterator[Step]:
 def _run(steps: list[Step], place: Path, *, verbose: bool) -> None:
     for number, step in enumerate(steps):
         if verbose:
-            print("manage.py", *step.words, flush=True)  # noqa: T201  asked for
+            print("manage.py", *step.words, flush=True)
         done = subprocess.run(  # noqa: S603  our own commands
             [sys.executable, "manage.py", *step.words],
             cwd=place,
@@ -280,8 +282,8 @@ def _run(steps: list[Step], place: Path, *, verbose: bool) -> None:
             )
         # The password of the first administrator is shown once, whoever listens.
         if verbose or step.words[0] == "load_initial_data":
-            print(done.stdout, end="", flush=True)  # noqa: T201  as above
-            print(done.stderr, end="", file=sys.stderr, flush=True)  # noqa: T201  as above
+            print(done.stdout, end="", flush=True)
+            print(done.stderr, end="", file=sys.stderr, flush=True)
 
 
 def _environment() -> dict[str, str]:
@@ -289,7 +291,9 @@ def _environment() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if not (name.startswith("MODOBOA_") or name.endswith("DATABASE_URL") or name == "DJANGO_SETTINGS_MODULE")
+        if not (
+            name.startswith("MODOBOA_") or name.endswith("DATABASE_URL") or name == "DJANGO_SETTINGS_MODULE"
+        )
     }
 
 

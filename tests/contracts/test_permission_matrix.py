@@ -129,6 +129,11 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
         "GET": "                           in   403  403  200  200  200  in",
         "POST": "                          in   403  403  302  302  302  in",
     },
+    # The logo only, and here is none.
+    "core:logo": {
+        "GET": "                           404  404  404  404  404  404  404",
+        "POST": "                          405  405  405  405  405  405  405",
+    },
     "core:style_guide": {
         "GET": "                           in   200  403  403  403  403  in",
         "POST": "                          in   200  403  403  403  403  in",

@@ -67,7 +67,8 @@ WHOLE_TABLES: dict[str, dict[str, set[str]]] = {
     "dovecot_auth": {"mail_user": {S}, "mail_route": {S}, "mail_domain": {S}},
     "dovecot_quota": {"admin_quota": EVERYTHING, "mail_login": {S, I, U}},
     "dovecot_login": {},
-    "cron": FOR_POSTFIX | {"mail_login": {S, D}, "django_session": {D}},
+    "cron": FOR_POSTFIX
+    | {"mail_login": {S, D}, "django_session": {D}, "core_log": {D}, "parameters_parameter": {S}},
 }
 FOR_WEB = {"core_log": {S, I}, "django_migrations": {S}}
 # Not "password".
@@ -79,6 +80,7 @@ COLUMNS: dict[tuple[str, str], dict[str, set[str]]] = {
     ("dovecot_login", "core_user"): {S: {"email"}, U: {"last_login"}},
     ("cron", "core_user"): {S: ABOUT_PEOPLE, U: {"last_login"}},
     ("cron", "django_session"): {S: {"expire_date"}},
+    ("cron", "core_log"): {S: {"id", "date_created"}},
 }
 
 # "You may not", in the words of PostgreSQL and in the numbers of MariaDB.
@@ -836,12 +838,14 @@ def test_what_cron_runs_works_as_cron(site: Site, real_cast: Cast, tmp_path: Pat
     sam = real_cast.sams_mailbox.user
     User.objects.filter(pk=sam.pk).update(date_joined=datetime(2026, 1, 1, tzinfo=UTC))
     MailLogin.objects.create(address=sam.email, seconds=int(datetime(2026, 2, 1, tzinfo=UTC).timestamp()))
+    old = Log.objects.create(date_created=datetime(2020, 1, 1, tzinfo=UTC), message="long ago")
     with panel_as(site.logins["cron"]):
         collect_last_logins(real_cast.root)
         assert not MailLogin.objects.exists()
         sam = User.objects.defer("password").get(pk=sam.pk)
         assert sam.last_login == datetime(2026, 2, 1, tzinfo=UTC)
         call_command("clearsessions")
+        call_command("cleanlogs")
         call_command("modo", "publish", "--to", str(tmp_path / "copy"))
         assert (tmp_path / "copy").exists()
         for words in (
@@ -850,6 +854,7 @@ def test_what_cron_runs_works_as_cron(site: Site, real_cast: Cast, tmp_path: Pat
         ):  # hashes
             with pytest.raises(CommandError, match=r"denied"):
                 call_command(*words, stdout=StringIO())
+    assert not Log.objects.filter(pk=old.pk).exists()
     with panel_as(site.logins["postfix"]):  # an edge server needs no other login for its copy
         call_command("modo", "publish", "--to", str(tmp_path / "edge"))
         assert (tmp_path / "edge").read_bytes() == (tmp_path / "copy").read_bytes()

@@ -23,7 +23,9 @@ class Command(PanelCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Where, and what differs between machines."""
         parser.add_argument("--destdir", default=".", help="directory of the files (default: here)")
-        parser.add_argument("--hostname", default=settings.SITE_HOST, help="name of the panel (default: %(default)s)")
+        parser.add_argument(
+            "--hostname", default=settings.SITE_HOST, help="name of the panel (default: %(default)s)"
+        )
         for option, default, what in (
             ("--user", "modoboa", "system user who runs the panel"),
             ("--group", "modoboa", "his group"),
@@ -35,7 +37,9 @@ class Command(PanelCommand):
             ("--place", "/etc/modoboa", "where the files of the directory modoboa will be copied to"),
         ):
             parser.add_argument(option, default=default, help=f"{what} (default: {default})")
-        parser.add_argument("--env-file", default=_environment_file(), help="variables of the panel (default: %(default)s)")
+        parser.add_argument(
+            "--env-file", default=_environment_file(), help="variables of the panel (default: %(default)s)"
+        )
         for option, name, what in (
             ("--tls-certificate", "fullchain.pem", "certificate, with its chain"),
             ("--tls-key", "privkey.pem", "private key of the certificate"),

@@ -14,15 +14,17 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from core import passwords
+from core.actor import Actor, Credential
 from core.addresses import AddressError, canonical_login_name
 from core.checks import DEVELOPMENT_ADMIN, DEVELOPMENT_PASSWORD
 from core.commands import PanelCommand
+from core.initial_data import make_fixtures
 from core.models import User
 from core.roles import Role
 
 
 class Command(PanelCommand):
-    """``load_initial_data [--admin-username NAME] [--admin-password-file FILE]``; does nothing the second time."""
+    """``load_initial_data [--admin-username NAME] [--admin-password-file FILE]``; the second time it does nothing."""
 
     help = "Create the first super administrator."
 
@@ -34,12 +36,25 @@ class Command(PanelCommand):
             help="file whose first line is the password; the variable MODOBOA_ADMIN_PASSWORD works, too "
             "(default: a random one, shown once)",
         )
+        parser.add_argument(
+            "--extra-fixtures",
+            action="store_true",
+            help="add domains, people and aliases to try the panel with (debug mode only)",
+        )
 
     @transaction.atomic
     def handle(self, **options: Any) -> None:
         """Create the account unless there is a super administrator already."""
-        if User.objects.super_admins().exists():
-            return
+        if options["extra_fixtures"] and not settings.DEBUG:
+            raise CommandError(
+                _("--extra-fixtures makes accounts with a well-known password: debug mode only.")
+            )
+        if not User.objects.super_admins().exists():
+            self._make_administrator(options)
+        if options["extra_fixtures"]:
+            make_fixtures(Actor(User.objects.active().super_admins().order_by("pk")[0], Credential.COMMAND))
+
+    def _make_administrator(self, options: dict[str, Any]) -> None:
         try:
             name = canonical_login_name(options["admin_username"])
         except AddressError as error:

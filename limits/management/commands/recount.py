@@ -24,18 +24,6 @@ class Command(PanelCommand):
         """Report, and mend if asked to."""
         found = recount(fix=options["fix"])
         for drift in found:
-            if drift.column:
-                text = _("%(name)s: %(column)s says %(stored)d, there are %(counted)d")
-            else:
-                text = _("%(name)s: no allowance")
-            self.stdout.write(
-                text
-                % {
-                    "name": drift.username,
-                    "column": drift.column,
-                    "stored": drift.stored,
-                    "counted": drift.counted,
-                }
-            )
+            self.stdout.write(str(drift))
         if found and not options["fix"]:
             raise CommandError(_("The counters are wrong. Run it again with --fix."))

@@ -8,4 +8,4 @@ from modoboa_site import environment
 environment.read_file(Path("@environment_file@"))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "@settings@")
 
-from @wsgi@ import application  # noqa: E402, F401  the settings must be named before
+from @wsgi@ import application
