@@ -65,7 +65,7 @@ def add_search(url_name: str, visible: Callable[[Actor], bool]) -> None:
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: ``navigation``, ``brand``, ``logo``; for whoever is signed in ``account`` and ``own_pages``."""
+    """Context processor: ``navigation``, ``brand``, ``logo``; ``account`` and ``own_pages`` of whoever is signed in."""
     actor: Actor | None = getattr(request, "actor", None)
     facts: dict[str, Any] = {
         "brand": "modoboa",

@@ -271,12 +271,14 @@ def _units(site: Site, values: Mapping[str, str], database: Credentials) -> Iter
         "start": f"{gunicorn} --config {site.place}/gunicorn.conf.py",
         "reload": "ExecReload=/bin/kill -HUP $MAINPID\nKillMode=mixed",
         "extra": believed,
+        "beside": "Conflicts=modoboa-uwsgi.service\n",
     }
     yield "modoboa.service", _text("service.conf", service) + "\n"
     service |= {
         "start": f"/usr/bin/uwsgi --ini {site.place}/uwsgi.ini",
         "reload": "ExecReload=/bin/kill -HUP $MAINPID",
-        "extra": f"SupplementaryGroups={site.web_group}\nConflicts=modoboa.service\n",
+        "extra": f"SupplementaryGroups={site.web_group}\n",
+        "beside": "Conflicts=modoboa.service\n",
     }
     yield "modoboa-uwsgi.service", _text("service.conf", service) + "\n"
     for timer in timers():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from admin import policies, publication
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _CHUNK: Final = 500
 
 
-@operation("owner.update", allow=policies.may_repair)
+@operation("owner.repair", allow=policies.may_repair)
 def adopt_orphans(actor: Actor, /, *, dry_run: bool) -> list[str]:  # noqa: ARG001  an operation has an actor
     """Whatever nobody owns gets the first administrator of its domain, else the first active super administrator.
 
@@ -69,26 +69,27 @@ def _first_administrators(domains: set[int], roles: list[Role], names: dict[int,
     return first
 
 
-@operation("name.update", allow=policies.may_repair)
+@operation("name.repair", allow=policies.may_repair)
 def register_names(actor: Actor, /, *, dry_run: bool) -> list[str]:  # noqa: ARG001  as above
     """Every domain and domain alias holds its name, so that no other can take it."""
     lines = []
     for model, holder in ((Domain, "domain"), (DomainAlias, "alias")):
         own = DomainName.objects.filter(**{holder: OuterRef("pk")}, name=OuterRef("name"))
         for row in model._default_manager.exclude(Exists(own)).order_by("pk"):
-            taken = DomainName.objects.filter(name=row.name).select_related("domain", "alias").first()
-            if taken is not None:
+            if DomainName.objects.filter(
+                Q(domain__name=row.name) | Q(alias__name=row.name), name=row.name
+            ).exists():
                 text = _("%(name)s is the name of something else, too: delete or rename one of the two")
                 lines.append(text % {"name": row.name})
                 continue
             lines.append(_("%(name)s is taken now") % {"name": row.name})
             if not dry_run:
-                DomainName.objects.filter(**{holder: row}).delete()
+                DomainName.objects.filter(Q(name=row.name) | Q(**{holder: row})).delete()
                 DomainName.objects.create(**{holder: row}, name=row.name)
     return lines
 
 
-@operation("recipient.update", allow=policies.may_repair)
+@operation("recipient.repair", allow=policies.may_repair)
 def link_recipients_again(actor: Actor, /, *, dry_run: bool) -> list[str]:  # noqa: ARG001  as above
     """Recipients name the mailbox or the alias that has their address."""
     lines = []

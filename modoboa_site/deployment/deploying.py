@@ -133,9 +133,9 @@ def _databases(wish: Wish) -> dict[str, str]:
 
 def _parsed(word: str) -> tuple[str, str]:
     """Prefix and URL; questions instead of one that is no database URL."""
-    prefix, _colon, url = word.partition(":")
+    prefix, colon, url = word.partition(":")
     # The word is not repeated: it may hold a password.
-    if not _PREFIX.fullmatch(prefix):
+    if not (colon and _PREFIX.fullmatch(prefix)):
         raise Problem("A database of --dburl is written as PREFIX:URL, such as default:postgres://…")
     if prefix in _SCHEMES:
         raise Problem(f"A database of --dburl has no prefix: write default:{prefix}://…")

@@ -469,8 +469,8 @@ class Stage:
         self.imports["nonsense"] = nowhere
 
     def url(self, route: str, target: str) -> str:
-        if route == "core:password_reset_confirm":
-            return reverse(route, args=[self.link[0], IN_COOKIE])
+        if route in {"core:logo", "core:password_reset_confirm"}:
+            return reverse(route, args=["logo.png"] if route == "core:logo" else [self.link[0], IN_COOKIE])
         if ":api_" in route:
             return self._api_url(route, target)
         if route.startswith("admin:import_"):

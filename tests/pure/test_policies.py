@@ -86,6 +86,8 @@ GRANTS: dict[Role, set[Role]] = {
     DOMAIN: {SIMPLE},
     SIMPLE: set(),
 }
+# Policies that look at both: super administrators at the command line.
+AT_THE_COMMAND_LINE = {"may_clean_log", "may_repair"}
 OTHER = {"roles_to_give", "may_set_own_forward"}
 MODULES: Sequence[ModuleType] = (core_policies, policies, limit_policies, parameter_policies, relay_policies)
 
@@ -100,7 +102,13 @@ def functions() -> dict[str, Callable[..., Any]]:
 
 
 def test_every_policy_has_a_table_and_every_table_a_policy() -> None:
-    assert set(functions()) == {*BY_ROLE, *BY_RELATION, *BY_CREDENTIAL, *OTHER}
+    assert set(functions()) == {
+        *BY_ROLE,
+        *BY_RELATION,
+        *BY_CREDENTIAL,
+        *AT_THE_COMMAND_LINE,
+        *OTHER,
+    }
 
 
 @pytest.mark.parametrize(("name", "role"), list(itertools.product(BY_ROLE, EVERYBODY)))
@@ -122,6 +130,15 @@ def test_a_policy_about_what_was_shown(name: str, credential: Credential) -> Non
     for role in EVERYBODY:
         shown = replace(actor(role), credential=credential)
         assert functions()[name](shown, "some", "values") is (credential in BY_CREDENTIAL[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "credential"),
+    list(itertools.product(sorted(AT_THE_COMMAND_LINE), EVERYBODY, Credential)),
+)
+def test_a_policy_about_the_command_line(name: str, role: Role, credential: Credential) -> None:
+    shown = replace(actor(role), credential=credential)
+    assert functions()[name](shown) is (role is SUPER and credential is Credential.COMMAND)
 
 
 def test_a_token_opens_no_page_about_tokens() -> None:
