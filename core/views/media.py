@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.http import FileResponse, Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.http import http_date
 from django.views.decorators.http import require_safe
 
@@ -24,7 +24,7 @@ _KEPT_S = 3600
 
 @login_not_required
 @require_safe
-def logo(request: HttpRequest, name: str) -> FileResponse:  # noqa: ARG001  a view takes it
+def logo(request: HttpRequest, name: str) -> HttpResponse:  # noqa: ARG001  a view takes it
     """The custom logo. Nothing else in that directory is anybody's business."""
     if settings.MEDIA_URL + name not in {settings.MODOBOA_CUSTOM_LOGO, settings.MODOBOA_CUSTOM_LOGO_DARK}:
         raise Http404
@@ -36,7 +36,7 @@ def logo(request: HttpRequest, name: str) -> FileResponse:  # noqa: ARG001  a vi
         or not file.resolve().is_relative_to(Path(settings.MEDIA_ROOT).resolve())
     ):
         raise Http404
-    response = FileResponse(file.open("rb"), content_type=kind)
+    response = HttpResponse(file.read_bytes(), content_type=kind)
     response.headers["Cache-Control"] = f"public, max-age={_KEPT_S}"
     response.headers["Last-Modified"] = http_date(file.stat().st_mtime)
     # An SVG that somebody opens by itself could run scripts.

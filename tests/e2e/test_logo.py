@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from tests.cast import Cast
 
 LOGO = """<svg xmlns="http://www.w3.org/2000/svg" width="220" height="48" viewBox="0 0 220 48">
-<circle cx="24" cy="24" r="20" fill="{fill}"/><text x="54" y="32" font-size="24" font-family="sans-serif" fill="{fill}">Acme Hosting</text></svg>"""
+<g fill="{fill}" font-size="24" font-family="sans-serif">
+<circle cx="24" cy="24" r="20"/><text x="54" y="32">Acme Hosting</text></g></svg>"""
 
 
 @pytest.fixture(params=["ours", "one", "two"])

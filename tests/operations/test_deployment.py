@@ -12,7 +12,7 @@ import stat
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import metadata
@@ -55,15 +55,15 @@ class Installation:
         return self.top / "env/bin/python"
 
     def run(
-        self, *words: str, expect: int = 0, stdin: str = "", **env: str
+        self, *words: str, expect: int = 0, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a program of the environment in the directory of the installation."""
         clean = {name: value for name, value in os.environ.items() if not is_of_a_panel(name)}
         done = subprocess.run(  # noqa: S603  programs of the environment
             [str(self.top / "env/bin" / words[0]), *words[1:]],
             cwd=self.top,
-            env=clean | env,
-            input=stdin,
+            env=clean | dict(env or {}),
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
@@ -133,21 +133,22 @@ class Instance:
         return dict(word.split("=", 1) for line in lines for word in shlex.split(line))
 
 
-def deploy(installation: Installation, name: str, url: str, **env: str) -> None:
+def deploy(installation: Installation, name: str, url: str, *, with_static: bool) -> None:
     secret = installation.top / "databases"
     secret.write_text(f"default:{url}\n")
     done = installation.run(
         *("modoboa-admin.py", "deploy", name, "--dburl-file", str(secret), "--domain", HOST),
-        *(() if env else ("--collectstatic",)),
-        MODOBOA_ADMIN_PASSWORD=PASSWORD,
-        **env,
+        *(("--collectstatic",) if with_static else ()),
+        env={"MODOBOA_ADMIN_PASSWORD": PASSWORD},
     )
     assert (done.stdout, done.stderr) == ("", ""), "nothing was asked, nothing went wrong"
 
 
 @contextmanager
-def instance(installation: Installation, name: str, url: str, **env: str) -> Iterator[Instance]:
-    deploy(installation, name, url, **env)
+def instance(
+    installation: Installation, name: str, url: str, *, with_static: bool = True
+) -> Iterator[Instance]:
+    deploy(installation, name, url, with_static=with_static)
     path, files = installation.top / name, installation.top / f"{name}-files"
     certificate, key = make_certificate(path)
     with ReservedPort() as bind:
@@ -248,7 +249,7 @@ def test_nobody_else_reads_the_secrets_of_an_instance(panel: Instance) -> None:
 
 def test_an_instance_passes_the_checks_of_a_deployment(panel: Instance) -> None:
     words = ("python", "panel/manage.py", "check", "--deploy", "--fail-level", "WARNING")
-    panel.installation.run(*words, MODOBOA_BEHIND_TLS_PROXY="yes")
+    panel.installation.run(*words, env={"MODOBOA_BEHIND_TLS_PROXY": "yes"})
 
 
 def test_the_name_of_the_site_is_changed_in_its_file(panel: Instance) -> None:
@@ -286,13 +287,13 @@ def test_a_plugin_is_installed_by_its_name_and_changes_the_settings(installation
     words = ("modoboa-admin.py", "deploy", "plugged", "--domain", HOST, "--extensions", "modoboa-try")
     database = {"DATABASE_URL": f"sqlite:///{installation.top}/plugged.sqlite3"}
     offline = database | {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
-    done = installation.run(*words, **offline)
+    done = installation.run(*words, env=offline)
     assert re.fullmatch(r"Super administrator admin, password \S{16}\n", done.stdout)
     ask = "from django.conf import settings as s; print(s.TRIED, s.INSTALLED_APPS[-1], s.MODOBOA_APPS)"
     said = installation.run("python", "plugged/manage.py", "shell", "--verbosity=0", "-c", ask).stdout
     assert said.splitlines()[-1] == "it modoboa_try ['modoboa_try']"
     words = ("modoboa-admin.py", "deploy", "other", "--domain", HOST, "--extensions", "modoboa-none")
-    missing = installation.run(*words, expect=1, **offline)
+    missing = installation.run(*words, expect=1, env=offline)
     assert "modoboa-none" in missing.stderr
     assert not (installation.top / "other").exists()
 
@@ -312,10 +313,9 @@ def test_the_panel_is_served_on_postgresql(installation: Installation, panel: In
     require_servers("postgresql", "nginx-light")
     with ExitStack() as stack:
         database = stack.enter_context(private_server(Engine.POSTGRESQL, installation.top))
-        static = {"MODOBOA_STATIC_ROOT": str(panel.path / "sitestatic")}
-        made = stack.enter_context(instance(installation, "onpostgres", database.url))
+        made = stack.enter_context(instance(installation, "onpostgres", database.url, with_static=False))
         with (made.path / "panel.env").open("a") as variables:
-            variables.write(f"MODOBOA_STATIC_ROOT={static['MODOBOA_STATIC_ROOT']}\n")
+            variables.write(f"MODOBOA_STATIC_ROOT={panel.path}/sitestatic\n")
         stack.enter_context(gunicorn(made))
         visitor, _plain = stack.enter_context(served(made, "nginx", "nginx/nginx-gunicorn.conf"))
         sign_in(visitor)
