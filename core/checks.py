@@ -10,7 +10,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004  Django's name
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
+from django.urls import get_resolver
 
+from core import plugins
 from core.models import User
 
 # The documented pair of a development instance.
@@ -86,6 +88,28 @@ def mail_password_is_safe(**_options: Any) -> Sequence[CheckMessage]:
             hint="Set MODOBOA_MAIL_TLS to starttls or tls.",
             id="core.W003",
         )
+    ]
+
+
+@register()
+def plugins_work(**_options: Any) -> Sequence[CheckMessage]:
+    """A broken plugin is left out; somebody should know."""
+    get_resolver().url_patterns  # noqa: B018  its addresses are looked at when they are first asked for
+    return [
+        *(
+            Warning(
+                f"The plugin {plugin.name} is disabled. {plugin.fault}",
+                hint="Mend or update it, or take it out of MODOBOA_APPS.",
+                id="core.W004",
+            )
+            for plugin in plugins.plugins()
+            if plugin.fault
+        ),
+        *(
+            Warning(f"The plugin {plugin.name} does nothing. {plugin.remark}", id="core.W005")
+            for plugin in plugins.plugins()
+            if plugin.remark
+        ),
     ]
 
 

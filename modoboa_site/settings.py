@@ -10,6 +10,7 @@ import dj_database_url
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from core import plugins as _plugins
 from modoboa_site import environment as env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -25,6 +26,8 @@ ALLOWED_HOSTS = env.words(
     "MODOBOA_ALLOWED_HOSTS", default=("localhost", "127.0.0.1", "[::1]") if DEBUG else (SITE_HOST,)
 )
 CSRF_TRUSTED_ORIGINS = env.words("MODOBOA_TRUSTED_ORIGINS")
+# What plugins encrypt (core/encryption.py): the first one is used, older ones still read; none: SECRET_KEY.
+MODOBOA_ENCRYPTION_KEYS = env.words("MODOBOA_ENCRYPTION_KEYS")
 DATA_DIR = Path(env.text("MODOBOA_DATA_DIR", str(BASE_DIR / ".data")))
 
 INSTALLED_APPS = [
@@ -59,6 +62,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",  # every view is closed unless it says otherwise
     "core.middleware.ActorMiddleware",
+    "core.middleware.PluginMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -84,6 +88,7 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "django.contrib.messages.context_processors.messages",
                 "core.navigation.context",
+                "core.plugin_parts.context",
             ],
         },
     },
@@ -290,3 +295,11 @@ LOGGING = {
         "modoboa": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
     },
 }
+
+# --- plugins: last, because they may change everything above ---------------------------------------------------
+
+MODOBOA_APPS = env.words("MODOBOA_APPS")
+# Django takes configurations beside names; those of plugins know what to do when something in them is broken.
+INSTALLED_APPS += [*_plugins.installed(MODOBOA_APPS, INSTALLED_APPS), "modoboa_site.apps.SiteConfig"]  # type: ignore[list-item]  # see above
+MIGRATION_MODULES: dict[str, str | None] = {}
+_plugins.apply_settings(globals())

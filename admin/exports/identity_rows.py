@@ -15,6 +15,7 @@ from admin.models import Account, Alias, AliasRecipient, Domain, Mailbox
 from admin.publication import chunks
 from admin.queries import identities
 from core.roles import Role
+from core.signals import account_exported
 from core.streaming import in_order_of, with_keys
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _ACCOUNT = ("username", "first_name", "last_name", "is_active", "role", "email")
 # Cells of an account without a mailbox.
 _REQUIRED = 7
+_WITH_QUOTA = 9
 _ALIAS = ("address", "enabled", "expire_at")
 
 
@@ -60,7 +62,16 @@ def _account_rows(actor: Actor, found: QuerySet[Account]) -> Iterator[Row]:
                 quotas.get(account.pk, ""),
                 *administered.get(account.pk, ()),
             )
-            yield row if any(row[_REQUIRED + 1 :]) else row[: _REQUIRED + bool(account.email)]
+            row = row if any(row[_REQUIRED + 1 :]) else row[: _REQUIRED + bool(account.email)]
+            yield with_cells_of_plugins(account, row)
+
+
+def with_cells_of_plugins(account: Account, row: Row) -> Row:
+    """The row of an account with what plugins add: cells ``name=value``, behind all of ours."""
+    cells = account_exported.listed(user=account)
+    if not cells:
+        return row
+    return (*row, *[""] * (_WITH_QUOTA - len(row)), *(str(cell) for cell in cells))
 
 
 def _quotas(accounts: Sequence[Account]) -> dict[int, str]:

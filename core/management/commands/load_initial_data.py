@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from core import passwords
 from core.addresses import AddressError, canonical_login_name
 from core.checks import DEVELOPMENT_ADMIN, DEVELOPMENT_PASSWORD
 from core.commands import PanelCommand
+from core.extensions import exts_pool
 from core.models import User
+from core.role_permissions import write_groups
 from core.roles import Role
 
 
@@ -35,8 +38,14 @@ class Command(PanelCommand):
             "(default: a random one, shown once)",
         )
 
-    @transaction.atomic
     def handle(self, **options: Any) -> None:
+        """First the panel's own, then what plugins bring."""
+        self._create_first_administrator(options)
+        for sentence in (*write_groups(), *exts_pool.load_initial_data()):
+            self.stderr.write(sentence)
+
+    @transaction.atomic
+    def _create_first_administrator(self, options: Mapping[str, Any]) -> None:
         """Create the account unless there is a super administrator already."""
         if User.objects.super_admins().exists():
             return
