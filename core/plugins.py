@@ -97,12 +97,11 @@ def report(module: str, place: str, error: BaseException) -> None:
     if (name, place, words) in _told:
         return
     _told.add((name, place, words))
-    from core.models.log import Level, Log  # noqa: PLC0415  the apps must be loaded
-
     message = f"{place}: {words}"
     try:
-        Log.objects.create(
-            level=Level.CRITICAL,
+        # By name: settings import this module, and models need settings.
+        apps.get_model("core.Log")._default_manager.create(
+            level="CRITICAL",
             logger=logger.name,
             message=message[:255],
             verb=FAILED,

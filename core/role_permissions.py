@@ -75,12 +75,6 @@ def _permissions(wanted: Iterable[RolePermission]) -> dict[RolePermission, Permi
     return {(p.content_type.app_label, p.content_type.model, p.codename): p for p in rows}
 
 
-def names_of(role: str) -> frozenset[str]:
-    """``app.codename`` of everything that a role may, in one statement."""
-    rows = Permission.objects.filter(group__name=role).values_list("content_type__app_label", "codename")
-    return frozenset(f"{app}.{codename}" for app, codename in rows)
-
-
 def add_to_group(group: Group, wanted: Iterable[RolePermission]) -> None:
     """Let a group do more, until ``load_initial_data`` writes it again."""
     group.permissions.add(*_permissions(wanted).values())

@@ -4,13 +4,13 @@ docs/installation.md lists the variables. Outside debug mode the panel refuses t
 and `manage.py check --deploy` is clean with the documented production variables.
 """
 
+from importlib import import_module
 from pathlib import Path
 
 import dj_database_url
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from core import plugins as _plugins
 from modoboa_site import environment as env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -299,7 +299,9 @@ LOGGING = {
 # --- plugins: last, because they may change everything above ---------------------------------------------------
 
 MODOBOA_APPS = env.words("MODOBOA_APPS")
+# By name: mypy reads the settings before the models, and what it would meet on this way changes how it types them.
+_plugins = import_module("core.plugins")
 # Django takes configurations beside names; those of plugins know what to do when something in them is broken.
-INSTALLED_APPS += [*_plugins.installed(MODOBOA_APPS, INSTALLED_APPS), "modoboa_site.apps.SiteConfig"]  # type: ignore[list-item]  # see above
+INSTALLED_APPS += [*_plugins.installed(MODOBOA_APPS, INSTALLED_APPS), "modoboa_site.apps.SiteConfig"]
 MIGRATION_MODULES: dict[str, str | None] = {}
 _plugins.apply_settings(globals())

@@ -1,0 +1,1 @@
+"""Repairs that the plugin knows."""
