@@ -56,8 +56,9 @@ class Hook(Signal):
         return found
 
     def html(self, **sent: Any) -> SafeString:
-        """The HTML that receivers returned, one after the other. Plugins are trusted to escape what is in it."""
-        return trusted("".join(str(answer) for answer in self.answers(**sent)))
+        """The HTML, texts or lists of them, that receivers returned. Plugins are trusted to escape what is in it."""
+        found = (answer if isinstance(answer, list | tuple) else [answer] for answer in self.answers(**sent))
+        return trusted("".join(str(part) for parts in found for part in parts))
 
     def tell(self, **sent: Any) -> None:
         """Send the news; answers mean nothing."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import platform
 import sqlite3
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import django
 from django.db import connection
 from django.db.models import Max
+from django.utils import timezone
 
 from admin.gateways import doveadm
 from admin.queries.directories import last_run
@@ -23,6 +24,7 @@ from parameters.tools import get_global_parameter
 if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise
 
+_LATELY: Final = timedelta(days=1)
 # A page waits no longer for a Dovecot that hangs.
 _LIMIT_S: Final = 1.0
 
@@ -46,6 +48,11 @@ class PluginState:
     fault: str
     remark: str
     failed: Log | None
+
+    @property
+    def has_failed_lately(self) -> bool:
+        """Within a day."""
+        return self.failed is not None and timezone.now() - self.failed.date_created < _LATELY
 
 
 @dataclass(frozen=True)

@@ -259,7 +259,7 @@ def test_menus_notices_and_files_of_a_plugin_are_on_the_pages(cast: Cast, browse
     assert 'aria-label="1 notice"' in page
     assert "example_plugin/example.css" in page
     assert "example_plugin/example.js" in page
-    assert "Example on domains" in page
+    assert '<p class="card card-body">Example on domains</p>\n' in page
     assert "Example on identities" in text_of(browser_of(cast.dora), "/admin/identities/")
     own = text_of(browser_of(cast.sam), "/user/profile/")
     assert "Example uprefs_menu" in own

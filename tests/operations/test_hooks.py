@@ -84,7 +84,8 @@ def test_dictionaries_are_merged_and_texts_joined(answer: Connect) -> None:
     assert merged.merged() == {"a": 1, "b": 2}
     for text in ("<p>one</p>", None, RuntimeError(), "<p>two</p>"):
         answer(html, text)
-    assert html.html() == "<p>one</p><p>two</p>"
+    answer(html, ["<p>three</p>", "<p>four</p>"])
+    assert html.html() == "<p>one</p><p>two</p><p>three</p><p>four</p>"
 
 
 def test_a_fault_is_written_to_the_event_log_once(hook: Hook, answer: Connect) -> None:
