@@ -417,7 +417,7 @@ def _check_change(actor: Actor, draft: _Draft, domains: Mapping[str, Domain], re
     if "role" in draft.changed:
         for role in {Role(account.role)} if own else {Role(account.role), draft.old_role}:
             check_role(actor, role, refusals, position)
-        check_role_with_plugins(actor, account, refusals, position)
+        check_role_with_plugins(actor, Role(account.role), account, refusals, position)
         if own:
             message = _("You cannot change your own role; ask another administrator.")
             refusals.add(position, "role", "not_yourself", message)

@@ -175,8 +175,7 @@ def create_hashed_accounts(
     accounts = [_unsaved(blank, draft, secret, actor) for draft, secret in zip(drafts, secrets, strict=True)]
     for position, (draft, account, secret) in enumerate(zip(drafts, accounts, secrets, strict=True)):
         check_role(actor, draft.role, refusals, position)
-        if not is_unopposed(actor, draft.role, None):
-            _refuse_role(draft.role, refusals, position)
+        check_role_with_plugins(actor, draft.role, None, refusals, position)
         check_master(actor, account, refusals, position, wanted=draft.master_user)
         if draft.mailbox is None or draft.mailbox.address:
             address = draft.mailbox.address if draft.mailbox else ""
@@ -410,9 +409,10 @@ def check_role(actor: Actor, role: Role, refusals: Refusals, position: int) -> N
         _refuse_role(role, refusals, position)
 
 
-def check_role_with_plugins(actor: Actor, account: Account, refusals: Refusals, position: int) -> None:
-    """No plugin is against the role that the account gets."""
-    role = Role(account.role)
+def check_role_with_plugins(
+    actor: Actor, role: Role, account: Account | None, refusals: Refusals, position: int
+) -> None:
+    """No plugin is against the role that an account gets (None: a new one)."""
     if not is_unopposed(actor, role, account):
         _refuse_role(role, refusals, position)
 
