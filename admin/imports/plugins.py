@@ -13,6 +13,7 @@ from admin.signals import import_object
 from core.signals import account_imported
 
 if TYPE_CHECKING:
+    from admin.imports.cells import Cells
     from core.models import User
 
 ImportFunction = Callable[["User", Sequence[str], Mapping[str, Any]], object]
@@ -31,6 +32,13 @@ def is_theirs(cell: str) -> bool:
     return "=" in cell and account_imported.has_listeners()
 
 
-def tell_of_account(actor: User, account: User, row: Sequence[str]) -> None:
-    """An account was created; *row* are its cells after the role."""
-    account_imported.tell(user=actor, account=account, row=list(row))
+def further_cells(cells: Cells) -> Sequence[str]:
+    """Those of an account after the role; none when nobody asks."""
+    return cells.values[cells.places["address"] :] if account_imported.has_listeners() else ()
+
+
+def tell_of_accounts(actor: User, accounts: Sequence[User], rows: Sequence[Sequence[str]]) -> None:
+    """Accounts were created; *rows* are their further cells."""
+    if account_imported.has_listeners():
+        for account, row in zip(accounts, rows, strict=True):
+            account_imported.tell(user=actor, account=account, row=list(row))

@@ -83,7 +83,7 @@ class Known:
 class Entry:
     """A line as it was understood: *key* is the canonical name of what it creates, *shown* what a person reads.
 
-    *password*: its cell, clear or hashed; *further*: of an account, the cells after the role.
+    *password*: its cell, clear or hashed; *further*: of an account, the cells after the role, if plugins ask for them.
     """
 
     line: int
@@ -237,7 +237,7 @@ def _read_account(line: int, kind: str, cells: Cells, options: Options, actor: A
         administers=tuple(cell for cell in cells.rest("domain") if not plugins.is_theirs(cell)),
     )
     key = key_of(username, canonical_login_name)
-    return Entry(line, kind, key, username, spec, password, cells.values[cells.places["address"] :])
+    return Entry(line, kind, key, username, spec, password, plugins.further_cells(cells))
 
 
 def _role(cells: Cells) -> Role:
@@ -254,8 +254,7 @@ def _create_accounts(actor: Actor, entries: Sequence[Entry], options: Options, k
     hashes = known.hashes([entry.line for entry in entries]) if options.crypt_password else {}
     secrets = [_secret(entry, options, hashes) for entry in entries]
     created = create_hashed_accounts(actor, [entry.spec for entry in entries], secrets)
-    for entry, new in zip(entries, created, strict=True):
-        plugins.tell_of_account(actor.user, new.account, entry.further)
+    plugins.tell_of_accounts(actor.user, [new.account for new in created], [e.further for e in entries])
 
 
 def _secret(entry: Entry, options: Options, hashes: Mapping[int, str]) -> Secret:
