@@ -22,13 +22,14 @@ class Tag:
     name: str
     value: str
     label: _StrOrPromise
+    tone: str = "plain"
 
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
-    """A filter of the list, and which domains it lets through."""
+    """A filter of the list, if it is shown as one, and which domains it lets through."""
 
-    chip: Filter
+    chip: Filter | None
     matches: Q
 
 

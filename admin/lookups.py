@@ -12,7 +12,7 @@ the whole key is used: ``%u`` and ``%d`` make Postfix skip the query for keys th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -258,14 +258,12 @@ def postfix_maps() -> tuple[MapFile, ...]:
     queries *postgres*, *mysql* and *sqlite*, one line each.
     """
     maps: dict[str, MapFile] = {}
-    answers: Sequence[tuple[object, Any]] = register_postfix_maps.send(sender=None)
-    for _receiver, given in answers:
-        for each in given or ():
-            entry = each if isinstance(each, Lookup) else _plugin_map(each)
-            if entry.file_name in maps:
-                message = f"Two apps register the map file {entry.file_name}."
-                raise ImproperlyConfigured(message)
-            maps[entry.file_name] = entry
+    for each in register_postfix_maps.listed():
+        entry = each if isinstance(each, Lookup) else _plugin_map(each)
+        if entry.file_name in maps:
+            message = f"Two apps register the map file {entry.file_name}."
+            raise ImproperlyConfigured(message)
+        maps[entry.file_name] = entry
     return tuple(maps.values())
 
 

@@ -14,6 +14,7 @@ from admin.views import (
     aliases,
     bulk,
     csv_exports,
+    dashboard,
     directories,
     domains,
     forwards,
@@ -27,6 +28,7 @@ from admin.views import (
 app_name = "admin"
 
 urlpatterns = [
+    path("dashboard/", dashboard.dashboard, name="dashboard"),
     path("user/", accounts.my_mailbox, name="my_mailbox"),
     path("user/forward/", forwards.user_forward, name="user_forward"),
     path("admin/domains/", domains.domain_list, name="domain_list"),

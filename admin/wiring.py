@@ -3,7 +3,7 @@
 import reversion
 from django.utils.translation import gettext_lazy as _
 
-from admin import checks, fixtures, policies, publication  # noqa: F401  importing the checks registers them
+from admin import checks, domain_features, fixtures, plugin_features, policies, publication  # noqa: F401  importing the checks registers them
 from admin.lookups import POSTFIX, Lookup
 from admin.models import Alias, Domain, DomainAlias, Mailbox
 from admin.operations.allowances import tell_how_to_count
@@ -26,10 +26,14 @@ def wire() -> None:
     register_postfix_maps.connect(_postfix_maps, dispatch_uid="admin")
     tell_how_to_count()
     initial_data.add_fixtures(fixtures.make)
+    domain_features.add(plugin_features.FEATURE)
     resets.trust_by(secondary_address_is_trusted)
     token_domains.look_up_with(ids_by_name, names_by_id)
-    landing.add(policies.may_see_domains, "admin:domain_list")
+    landing.add(policies.may_see_domains, "admin:dashboard")
     landing.add(lambda _actor: True, "admin:my_mailbox")
+    navigation.add(
+        navigation.Entry("", _("Dashboard"), "admin:dashboard", "speedometer2", policies.may_see_domains)
+    )
     navigation.add(
         navigation.Entry("", _("Domains"), "admin:domain_list", "globe2", policies.may_see_domains)
     )

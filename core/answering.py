@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 
+from core.form_rendering import PanelForm
 from core.refusing import refuse
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def posted(request: HttpRequest) -> QueryDict | None:
 
 def answer_form(request: HttpRequest, template: str, form: forms.Form, **context: object) -> HttpResponse:
     """The form; as 422 when something in it was refused."""
-    return render(request, template, {"form": form, **context}, status=422 if form.errors else 200)
+    refused = form.is_refused if isinstance(form, PanelForm) else bool(form.errors)
+    return render(request, template, {"form": form, **context}, status=422 if refused else 200)
 
 
 def answer_throttled(

@@ -13,7 +13,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004  Django's name
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
+from django.urls import get_resolver
 
+from core import plugins
 from core.models import User
 
 # The documented pair of a development instance.
@@ -98,11 +100,11 @@ def media_directory_is_right(**_options: Any) -> Sequence[CheckMessage]:
     place = Path(settings.MEDIA_ROOT)
     hint = "Make it with install -d -m 0750, owned by the user who runs the panel, or set MODOBOA_MEDIA_ROOT."
     if not place.is_dir():
-        return [Warning(f"There is no directory {place} for files (MEDIA_ROOT).", hint=hint, id="core.W004")]
+        return [Warning(f"There is no directory {place} for files (MEDIA_ROOT).", hint=hint, id="core.W006")]
     if not os.access(place, os.W_OK | os.X_OK):
-        return [Warning(f"This user may not write to {place} (MEDIA_ROOT).", hint=hint, id="core.W005")]
+        return [Warning(f"This user may not write to {place} (MEDIA_ROOT).", hint=hint, id="core.W007")]
     if place.stat().st_mode & stat.S_IWOTH:
-        return [Warning(f"Everybody may write to {place} (MEDIA_ROOT).", hint=hint, id="core.W006")]
+        return [Warning(f"Everybody may write to {place} (MEDIA_ROOT).", hint=hint, id="core.W008")]
     return []
 
 
@@ -120,10 +122,32 @@ def logo_is_a_file_of_media(**_options: Any) -> Sequence[CheckMessage]:
                 Warning(
                     f"{name} is {url}, which is no file of {settings.MEDIA_ROOT}.",
                     hint=f"Copy the picture there, and write the setting as {settings.MEDIA_URL}custom_logo.png.",
-                    id="core.W007",
+                    id="core.W009",
                 )
             )
     return found
+
+
+@register()
+def plugins_work(**_options: Any) -> Sequence[CheckMessage]:
+    """A broken plugin is left out; somebody should know."""
+    get_resolver().url_patterns  # noqa: B018  its addresses are looked at when they are first asked for
+    return [
+        *(
+            Warning(
+                f"The plugin {plugin.name} is disabled. {plugin.fault}",
+                hint="Mend or update it, or take it out of MODOBOA_APPS.",
+                id="core.W004",
+            )
+            for plugin in plugins.plugins()
+            if plugin.fault
+        ),
+        *(
+            Warning(f"The plugin {plugin.name} does nothing. {plugin.remark}", id="core.W005")
+            for plugin in plugins.plugins()
+            if plugin.remark
+        ),
+    ]
 
 
 def development_password_works() -> bool:

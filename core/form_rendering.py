@@ -238,17 +238,42 @@ class Section:
 
 @dataclass(frozen=True)
 class BoundSection:
-    """A :class:`Section` of one form, for templates; without a label when the form has no sections."""
+    """A :class:`Section` of one form, for templates; without a label when the form has no sections.
+
+    A *form* of its own, and perhaps a *template*, has the section of a plugin.
+    """
 
     key: str
     label: str | Promise
     fields: tuple[BoundField, ...]
     text: str | Promise = ""
+    form: forms.BaseForm | None = None
+    template: str = ""
 
     @property
     def is_refused(self) -> bool:
         """Where to begin after a refusal."""
-        return any(field.errors for field in self.fields)
+        return bool(self.form and self.form.errors) or any(field.errors for field in self.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A form of a plugin that is shown and saved with one of ours; *template* renders it, blank: as all forms."""
+
+    key: str
+    label: str | Promise
+    form: forms.BaseForm
+    template: str = ""
+
+
+def _bound(tab: Tab) -> BoundSection:
+    return BoundSection(
+        f"plugin-{tab.key}",
+        tab.label,
+        tuple(tab.form.visible_fields()),
+        form=tab.form,
+        template=tab.template,
+    )
 
 
 @dataclass(frozen=True)
@@ -278,6 +303,21 @@ class PanelForm(forms.Form):
     steps: ClassVar[bool] = False
     more: ClassVar[tuple[FieldGroup, ...]] = ()
     shown_when: ClassVar[Mapping[str, str]] = {}
+    # Forms of plugins, set by the view.
+    tabs: Sequence[Tab] = ()
+
+    def is_valid(self) -> bool:
+        """Together with the forms of plugins."""
+        return all([super().is_valid(), *(tab.form.is_valid() for tab in self.tabs)])
+
+    @property
+    def is_refused(self) -> bool:
+        """Something in it, or in the form of a plugin, is wrong."""
+        return bool(self.errors) or any(tab.form.errors for tab in self.tabs)
+
+    def is_multipart(self) -> bool:
+        """Whether files can be sent with it."""
+        return super().is_multipart() or any(tab.form.is_multipart() for tab in self.tabs)
 
     def short_fields(self) -> Iterator[BoundField]:
         """Visible fields that are in no group."""
@@ -293,7 +333,7 @@ class PanelForm(forms.Form):
             own = tuple(self[name] for name in section.fields if name in self.fields)
             if fields := own if found else (*own, *others):
                 found.append(BoundSection(section.key, section.label, fields, section.text))
-        return found
+        return [*found, *map(_bound, self.tabs)]
 
     def more_groups(self) -> list[BoundGroup]:
         """The groups that have at least one field in this form (forms drop fields that an actor may not set)."""

@@ -11,6 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 
 from core.actor import Actor, Credential
+from core.current_request import answering
+from core.exceptions import ModoboaException
+from core.failures import told_error
 
 if TYPE_CHECKING:
     from core.models import User
@@ -40,6 +43,24 @@ class ActorMiddleware:
                 translation.activate(user.language)
                 request.LANGUAGE_CODE = translation.get_language()
         return self.get_response(request)
+
+
+class PluginMiddleware:
+    """What views and receivers of plugins rely on: the present request, and errors that say what they are."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Remember the request while it is answered."""
+        with answering(request):
+            return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer what a plugin raised with its sentence and status."""
+        if isinstance(exception, ModoboaException):
+            return told_error(request, exception)
+        return None
 
 
 class NoStoreMiddleware:

@@ -11,6 +11,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from core import signals
+from core.parts import MenuItem, menu_items
+
 if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise
 
@@ -65,7 +68,7 @@ def add_search(url_name: str, visible: Callable[[Actor], bool]) -> None:
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: ``navigation``, ``brand``, ``logo``; ``account`` and ``own_pages`` of whoever is signed in."""
+    """Context processor: ``navigation``, ``brand``, ``logo``; of whoever is signed in ``account``, ``own_pages`` and more."""
     actor: Actor | None = getattr(request, "actor", None)
     facts: dict[str, Any] = {
         "brand": "modoboa",
@@ -75,11 +78,15 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "navigation": [],
         "account": None,
         "own_pages": [],
+        "account_items": [],
         "search_url": "",
     }
     if actor is not None:
         facts["own_pages"] = own_pages = _own(actor, request.path)
         facts["navigation"] = _groups(actor, request.path)
+        facts["account_items"] = menu_items(
+            signals.extra_user_menu_entries, location="options_menu", user=actor.user
+        )
         if not actor.administers:
             facts["navigation"].append({"label": _("My account"), "entries": own_pages})
         facts["search_url"] = next((reverse(name) for name, visible in _searches if visible(actor)), "")
@@ -97,10 +104,11 @@ def context(request: HttpRequest) -> dict[str, Any]:
 def _own(actor: Actor, path: str) -> list[dict[str, Any]]:
     pages = [(page, reverse(page.url_name)) for page in _own_pages if page.visible(actor)]
     # "/user/" begins every other address: the longest one that fits is the page.
-    here = max((url for _page, url in pages if path.startswith(url)), key=len, default="")
-    return [
-        {"label": page.label, "url": url, "icon": page.icon, "active": url == here} for page, url in pages
-    ]
+    further = menu_items(signals.extra_user_menu_entries, location="uprefs_menu", user=actor.user)
+    lines = [(page.label, url, page.icon) for page, url in pages]
+    lines += [(item.label, item.url, item.icon) for item in further]
+    here = max((url for _label, url, _icon in lines if path.startswith(url)), key=len, default="")
+    return [{"label": label, "url": url, "icon": icon, "active": url == here} for label, url, icon in lines]
 
 
 def _groups(actor: Actor, path: str) -> list[dict[str, Any]]:
@@ -108,13 +116,28 @@ def _groups(actor: Actor, path: str) -> list[dict[str, Any]]:
     ordered = sorted(_entries, key=lambda entry: (entry.group == SYSTEM, entry.group == SETTINGS))
     entries = [(entry, reverse(entry.url_name)) for entry in ordered if entry.visible(actor)]
     here = max((_match(entry, url, path) for entry, url in entries), default=0)
-    groups: dict[str, list[dict[str, Any]]] = {}
+    groups: dict[str, list[dict[str, Any]]] = {"": []}
     for entry, url in entries:
         active = here > 0 and _match(entry, url, path) == here
         groups.setdefault(str(entry.group), []).append(
             {"label": entry.label, "url": url, "icon": entry.icon, "active": active}
         )
-    return [{"label": label, "entries": entries} for label, entries in groups.items()]
+    groups[""] += [
+        {"label": each.label, "url": each.url, "icon": each.icon, "active": path.startswith(each.url)}
+        for each in _of_plugins(actor)
+    ]
+    return [{"label": label, "entries": entries} for label, entries in groups.items() if entries]
+
+
+def _of_plugins(actor: Actor) -> list[MenuItem]:
+    """Lines of the rail: those for administrators, then those for everybody."""
+    user = actor.user
+    items = []
+    if actor.administers:
+        items += menu_items(signals.extra_admin_menu_entries, location="top_menu", user=user)
+    for location in ("top_menu", "top_menu_middle"):
+        items += menu_items(signals.extra_user_menu_entries, location=location, user=user)
+    return items
 
 
 def _match(entry: Entry, url: str, path: str) -> int:

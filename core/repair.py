@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 
 from django.apps import apps
 
+from core.extensions import exts_pool
+from core.plugins import is_plugin
+
 if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise
 
@@ -30,8 +33,10 @@ class Problem:
 
 
 def known_problems() -> Iterator[Problem]:
-    """Of all apps. Those above come first: what they repair may count for those below."""
+    """Of all apps. Plugins and apps above come first: what they repair may count for those below."""
+    for module in exts_pool.known_problems():
+        yield from getattr(module, "known_problems", ())
     for config in reversed(list(apps.get_app_configs())):
         name = f"{config.name}.known_problems"
-        if find_spec(name) is not None:
+        if not is_plugin(config.name) and find_spec(name) is not None:
             yield from import_module(name).known_problems

@@ -8,7 +8,7 @@ from django.contrib.auth import authenticate, login, logout
 from django.db import OperationalError, transaction
 from django.http import HttpRequest
 
-from core import throttling
+from core import signals, throttling
 from core.actor import Credential
 from core.authentication import canonical_login
 from core.hashing_policy import hash_secret, is_outdated
@@ -41,6 +41,7 @@ def sign_in(request: HttpRequest, name: str, password: str, *, stay: bool) -> Us
         login(request, user)
         request.session.set_expiry(None if stay else 0)
         _note(request, Level.INFO, "login", user.username, user)
+    signals.user_login.tell(username=user.username, password=password)
     return user
 
 
@@ -49,6 +50,7 @@ def sign_out(request: HttpRequest) -> None:
     user = request.user
     if isinstance(user, User):
         _note(request, Level.INFO, "logout", user.username, user)
+        signals.user_logout.tell(request=request)
     logout(request)
 
 

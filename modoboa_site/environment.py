@@ -3,7 +3,7 @@
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -91,6 +91,11 @@ def words(name: str, *, default: tuple[str, ...] = ()) -> list[str]:
     if value is None:
         return list(default)
     return value.replace(",", " ").split()
+
+
+def add_words(name: str, more: Iterable[str]) -> None:
+    """Put further words behind those of a variable."""
+    os.environ[name] = " ".join(dict.fromkeys([*words(name), *more]))
 
 
 def choice(name: str, words: tuple[str, ...], *, default: str) -> str:

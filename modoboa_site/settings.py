@@ -4,6 +4,7 @@ docs/installation.md lists the variables. Outside debug mode the panel refuses t
 and `manage.py check --deploy` is clean with the documented production variables.
 """
 
+from importlib import import_module
 from pathlib import Path
 
 from csp.constants import NONE, SELF
@@ -28,9 +29,8 @@ ALLOWED_HOSTS = env.words(
 )
 CSRF_TRUSTED_ORIGINS = env.words("MODOBOA_TRUSTED_ORIGINS")
 DATA_DIR = Path(env.text("MODOBOA_DATA_DIR", str(INSTANCE_DIR / ".data")))
-
-# Plugins, by the names of their packages (docs/plugins.md).
-MODOBOA_APPS = env.words("MODOBOA_APPS")
+# What plugins encrypt (core/encryption.py): the first one is used, older ones still read; none: SECRET_KEY.
+MODOBOA_ENCRYPTION_KEYS = env.words("MODOBOA_ENCRYPTION_KEYS")
 
 INSTALLED_APPS = [
     "core.apps.CoreConfig",
@@ -51,7 +51,6 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "template_partials.apps.SimpleAppConfig",  # the loaders are named below
-    *MODOBOA_APPS,
 ]
 
 MIDDLEWARE = [
@@ -65,6 +64,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",  # every view is closed unless it says otherwise
     "core.middleware.ActorMiddleware",
+    "core.middleware.PluginMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -90,6 +90,7 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "django.contrib.messages.context_processors.messages",
                 "core.navigation.context",
+                "core.plugin_parts.context",
             ],
         },
     },
@@ -276,3 +277,13 @@ LOGGING = {
         "modoboa": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
     },
 }
+
+# --- plugins: last, because they may change everything above ---------------------------------------------------
+
+MODOBOA_APPS = env.words("MODOBOA_APPS")
+# By name: mypy reads the settings before the models, and what it would meet on this way changes how it types them.
+_plugins = import_module("core.plugins")
+# Django takes configurations beside names; those of plugins know what to do when something in them is broken.
+INSTALLED_APPS += [*_plugins.installed(MODOBOA_APPS, INSTALLED_APPS), "modoboa_site.apps.SiteConfig"]
+MIGRATION_MODULES: dict[str, str | None] = {}
+_plugins.apply_settings(globals())

@@ -2,6 +2,8 @@
 
 from django.urls import include, path
 
+from core.extensions import exts_pool, uprefs_routes
+
 handler404 = "core.views.page_not_found"
 handler500 = "core.views.server_error"
 
@@ -10,4 +12,8 @@ urlpatterns = [
     path("", include("parameters.urls")),
     path("", include("admin.urls")),
     path("", include("relaydomains.urls")),
+    # Plugins come last: none of them takes an address of the panel.
+    path("api/v1/", include((exts_pool.get_urls("api"), "api"))),
+    *exts_pool.get_urls("app"),
+    *uprefs_routes(),
 ]

@@ -14,7 +14,9 @@ from admin.bulk_changes import Ids, Kind
 from admin.models import Account, Alias, AliasRecipient, Domain, Mailbox
 from admin.publication import chunks
 from admin.queries import identities
+from core.parts import made_of
 from core.roles import Role
+from core.signals import account_exported
 from core.streaming import in_order_of, with_keys
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 _ACCOUNT = ("username", "first_name", "last_name", "is_active", "role", "email")
 # Cells of an account without a mailbox.
 _REQUIRED = 7
+_WITH_QUOTA = 9
 _ALIAS = ("address", "enabled", "expire_at")
 
 
@@ -60,7 +63,22 @@ def _account_rows(actor: Actor, found: QuerySet[Account]) -> Iterator[Row]:
                 quotas.get(account.pk, ""),
                 *administered.get(account.pk, ()),
             )
-            yield row if any(row[_REQUIRED + 1 :]) else row[: _REQUIRED + bool(account.email)]
+            row = row if any(row[_REQUIRED + 1 :]) else row[: _REQUIRED + bool(account.email)]
+            yield with_cells_of_plugins(account, row)
+
+
+def with_cells_of_plugins(account: Account, row: Row) -> Row:
+    """The row of an account with what plugins add: cells ``name=value``, behind all of ours."""
+    cells = made_of(account_exported, _cell, user=account)
+    return (*row, *[""] * (_WITH_QUOTA - len(row)), *cells) if cells else row
+
+
+def _cell(_receiver: object, given: object) -> str:
+    """What an import would not know from the name of a domain is a fault of the plugin."""
+    if "=" not in str(given):
+        msg = f"{given!r} is not name=value"
+        raise ValueError(msg)
+    return str(given)
 
 
 def _quotas(accounts: Sequence[Account]) -> dict[int, str]:

@@ -23,6 +23,7 @@ from core.form_rendering import (
     Switch,
     ValueListWidget,
 )
+from core.operations.passwords import is_kept_elsewhere
 from core.presentation import unicode_domain
 from core.roles import Role
 
@@ -341,6 +342,8 @@ class AccountUpdateForm(UseAwareForm, _AccountForm):
         mode.initial = "keep"
         if own:  # the pages of one's own account ask for the present password
             self._drop("password_mode", "password", "secondary_email")
+        elif is_kept_elsewhere(account):
+            self._drop("password_mode", "password")
 
     def _set_up_address(self, domains: Sequence[str], mailbox: Mailbox | None) -> None:
         # The domain of the mailbox may be one that the actor does not see.

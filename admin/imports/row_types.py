@@ -17,6 +17,7 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from admin import policies
+from admin.imports import plugins
 from admin.imports.cells import Cells, Column
 from admin.operations.accounts import AccountSpec, MailboxSpec, create_hashed_accounts
 from admin.operations.aliases import AliasSpec, create_aliases
@@ -82,7 +83,7 @@ class Known:
 class Entry:
     """A line as it was understood: *key* is the canonical name of what it creates, *shown* what a person reads.
 
-    *password*: its cell, clear or hashed.
+    *password*: its cell, clear or hashed; *further*: of an account, the cells after the role, if plugins ask for them.
     """
 
     line: int
@@ -91,6 +92,7 @@ class Entry:
     shown: str
     spec: Any
     password: str | None = None
+    further: Sequence[str] = ()
 
 
 # Creates what entries name, all of them or (raising Refusal) nothing; names of fields are those of the columns.
@@ -232,9 +234,10 @@ def _read_account(line: int, kind: str, cells: Cells, options: Options, actor: A
         last_name=cells.text("last_name"),
         is_active=cells.truth("enabled"),
         mailbox=mailbox,
-        administers=cells.rest("domain"),
+        administers=tuple(cell for cell in cells.rest("domain") if not plugins.is_theirs(cell)),
     )
-    return Entry(line, kind, key_of(username, canonical_login_name), username, spec, password)
+    key = key_of(username, canonical_login_name)
+    return Entry(line, kind, key, username, spec, password, plugins.further_cells(cells))
 
 
 def _role(cells: Cells) -> Role:
@@ -249,9 +252,9 @@ def _role(cells: Cells) -> Role:
 
 def _create_accounts(actor: Actor, entries: Sequence[Entry], options: Options, known: Known) -> None:
     hashes = known.hashes([entry.line for entry in entries]) if options.crypt_password else {}
-    create_hashed_accounts(
-        actor, [entry.spec for entry in entries], [_secret(entry, options, hashes) for entry in entries]
-    )
+    secrets = [_secret(entry, options, hashes) for entry in entries]
+    created = create_hashed_accounts(actor, [entry.spec for entry in entries], secrets)
+    plugins.tell_of_accounts(actor.user, [new.account for new in created], [e.further for e in entries])
 
 
 def _secret(entry: Entry, options: Options, hashes: Mapping[int, str]) -> Secret:

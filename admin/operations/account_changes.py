@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from admin.operations.accounts import (
     check_homes,
     check_master,
     check_role,
+    check_role_with_plugins,
     check_simple_user,
     grant,
     locked_accounts,
@@ -51,12 +52,18 @@ from admin.operations.homes import Move, settle_moves
 from admin.operations.quotas import check_shares, check_usage, new_shares
 from admin.operations.renaming import carry_addresses
 from admin.operations.saving import save_columns
-from core import throttling
+from core import signals, throttling
 from core.addresses import canonical_login_name, canonical_mailbox_address, split_address
 from core.operation import operation, record
 from core.operations.notices import tell_about_new_password
 from core.operations.own_account import change_own_password
-from core.operations.passwords import Secret, check_secret, hashed_secrets
+from core.operations.passwords import (
+    Secret,
+    check_password_is_ours,
+    check_secret,
+    hashed_secrets,
+    tell_plugins_of_password,
+)
 from core.operations.profile import check_profile
 from core.operations.seen import check_seen
 from core.operations.tokens import remove_tokens_of
@@ -151,8 +158,14 @@ class _Draft:
         return Role(self.account.role).rank < self.old_role.rank
 
 
-def update_accounts(actor: Actor, /, changes: Sequence[AccountChange]) -> list[Account]:
-    """Change accounts.
+def update_accounts(
+    actor: Actor,
+    /,
+    changes: Sequence[AccountChange],
+    *,
+    complete: Callable[[Sequence[Account]], object] | None = None,
+) -> list[Account]:
+    """Change accounts. *complete* is called with them at the end of the transaction.
 
     Codes: as for creation, ``gone``, ``no_mailbox``, ``mailbox_stays``, ``not_yourself`` (role, disabling,
     one's own password and secondary address), ``last_super_admin``, ``domain_not_yours``, ``recipients_there``,
@@ -162,7 +175,8 @@ def update_accounts(actor: Actor, /, changes: Sequence[AccountChange]) -> list[A
     given = [None if isinstance(change.password, Unset) else change.password for change in changes]
     wanted = [password for password in given if password is not None]
     hashed = iter(hashed_secrets(wanted) if wanted else [])
-    accounts = _update_accounts(actor, changes, [None if p is None else next(hashed) for p in given])
+    secrets = [None if p is None else next(hashed) for p in given]
+    accounts = _update_accounts(actor, changes, secrets, complete=complete)
     for account, password in zip(accounts, given, strict=True):
         if password is not None:
             tell_about_new_password(account)
@@ -196,7 +210,12 @@ def replace_password(actor: Actor, /, account: Account, *, current_password: str
 
 @operation("account.update", allow=policies.may_manage_accounts)
 def _update_accounts(
-    actor: Actor, /, changes: Sequence[AccountChange], secrets: Sequence[Secret | None]
+    actor: Actor,
+    /,
+    changes: Sequence[AccountChange],
+    secrets: Sequence[Secret | None],
+    *,
+    complete: Callable[[Sequence[Account]], object] | None,
 ) -> list[Account]:
     refusals = Refusals()
     changes = [_canonical(change, position, refusals) for position, change in enumerate(changes)]
@@ -236,6 +255,7 @@ def _update_accounts(
         _check_change(actor, draft, domains, refusals)
         if (secret := secrets[draft.position]) is not None:
             check_secret(draft.account, secret, refusals, draft.position)
+            check_password_is_ours(draft.account, refusals, draft.position)
             draft.account.password = secret.hashed
             draft.changed.append("password")
     _check_quotas(actor, drafts, domains, refusals)
@@ -246,6 +266,7 @@ def _update_accounts(
     _check_super_admins_remain(drafts, refusals)
     _spend(actor, drafts, domains, refusals)
     refusals.raise_if_any()
+    _tell_plugins(drafts, secrets)
     keys = publication.keys_of_mailboxes([box.pk for box in mailboxes.values()])
     keys |= _settle_mailboxes(actor, drafts, domains, homes)
     _save_changes(actor, drafts, domains)
@@ -263,7 +284,20 @@ def _update_accounts(
                 versions=[v for v in (draft.account, draft.mailbox) if v],
             )
     _follow_with_aliases(actor, drafts)
-    return [draft.account for draft in drafts]
+    changed = [draft.account for draft in drafts]
+    if complete is not None:
+        complete(changed)
+    return changed
+
+
+def _tell_plugins(drafts: Sequence[_Draft], secrets: Sequence[Secret | None]) -> None:
+    for draft in drafts:
+        if "role" in draft.changed:
+            new, draft.account.role = draft.account.role, draft.old_role
+            signals.account_role_changed.tell(account=draft.account, role=new)
+            draft.account.role = new
+        if (secret := secrets[draft.position]) is not None:
+            tell_plugins_of_password(draft.account, secret, created=False)
 
 
 def _canonical(change: AccountChange, position: int, refusals: Refusals) -> AccountChange:
@@ -383,6 +417,7 @@ def _check_change(actor: Actor, draft: _Draft, domains: Mapping[str, Domain], re
     if "role" in draft.changed:
         for role in {Role(account.role)} if own else {Role(account.role), draft.old_role}:
             check_role(actor, role, refusals, position)
+        check_role_with_plugins(actor, Role(account.role), account, refusals, position)
         if own:
             message = _("You cannot change your own role; ask another administrator.")
             refusals.add(position, "role", "not_yourself", message)

@@ -43,6 +43,8 @@ from admin.operations.ground import (
 from admin.operations.homes import home_for_new, occupied, settle_deletions
 from admin.operations.quotas import check_shares, new_shares
 from admin.operations.saving import delete_rows
+from admin.roles_on_offer import is_unopposed
+from core import signals
 from core.addresses import (
     canonical_alias_address,
     canonical_domain,
@@ -54,7 +56,7 @@ from core.addresses import (
 from core.insertion import Draft, create, insert
 from core.models import User
 from core.operation import operation, record
-from core.operations.passwords import Secret, check_secret, hashed_secrets
+from core.operations.passwords import Secret, check_secret, hashed_secrets, tell_plugins_of_password
 from core.operations.profile import check_profile
 from core.operations.tokens import remove_tokens_of
 from core.refusals import Refusals
@@ -173,6 +175,7 @@ def create_hashed_accounts(
     accounts = [_unsaved(blank, draft, secret, actor) for draft, secret in zip(drafts, secrets, strict=True)]
     for position, (draft, account, secret) in enumerate(zip(drafts, accounts, secrets, strict=True)):
         check_role(actor, draft.role, refusals, position)
+        check_role_with_plugins(actor, draft.role, None, refusals, position)
         check_master(actor, account, refusals, position, wanted=draft.master_user)
         if draft.mailbox is None or draft.mailbox.address:
             address = draft.mailbox.address if draft.mailbox else ""
@@ -199,7 +202,8 @@ def create_hashed_accounts(
     set_limits(
         actor, [Grant(account=a, limits=d.limits or {}) for a, d in zip(accounts, drafts, strict=True)]
     )
-    for account in accounts:
+    for account, secret in zip(accounts, secrets, strict=True):
+        tell_plugins_of_password(account, secret, created=True)
         mailbox = mailboxes.get(account.pk)
         record(account, versions=[account] if mailbox is None else [account, mailbox])
     wishes = [AliasWish(p, accounts[p], d.aliases, ()) for p, d in enumerate(drafts) if d.aliases]
@@ -402,8 +406,20 @@ def check_foreign(
 def check_role(actor: Actor, role: Role, refusals: Refusals, position: int) -> None:
     """A role is within what the actor may give."""
     if role not in policies.roles_to_give(actor):
-        message = _("You cannot give the role “%(role)s”.") % {"role": role.label}
-        refusals.add(position, "role", "role_not_yours", message)
+        _refuse_role(role, refusals, position)
+
+
+def check_role_with_plugins(
+    actor: Actor, role: Role, account: Account | None, refusals: Refusals, position: int
+) -> None:
+    """No plugin is against the role that an account gets (None: a new one)."""
+    if not is_unopposed(actor, role, account):
+        _refuse_role(role, refusals, position)
+
+
+def _refuse_role(role: Role, refusals: Refusals, position: int) -> None:
+    message = _("You cannot give the role “%(role)s”.") % {"role": role.label}
+    refusals.add(position, "role", "role_not_yours", message)
 
 
 def check_master(actor: Actor, account: Account, refusals: Refusals, position: int, *, wanted: bool) -> None:
@@ -609,6 +625,8 @@ def remove_mailboxes(
 
 def remove_accounts(actor: Actor, accounts: Mapping[int, Account]) -> None:
     """Delete accounts without mailboxes; what they own passes on. Part of other operations."""
+    for account in accounts.values():
+        signals.account_deleted.tell(user=account)
     admins = [account for account in accounts.values() if account.role == Role.DOMAIN_ADMIN]
     give_back(owned_by(Kind.DOMAIN_ADMINS, [account.owner_id for account in admins]))
     administrators = {pk: a for pk, a in accounts.items() if a.role != Role.SIMPLE_USER}

@@ -32,6 +32,7 @@ from admin.operations.ground import (
     utf8_local_parts,
 )
 from admin.operations.saving import save_columns
+from admin.signals import use_external_recipients
 from core.addresses import (
     canonical_alias_address,
     canonical_recipient,
@@ -322,11 +323,16 @@ def check_recipients(
         elif _domain_of(recipient) in local.other_names:  # since the recipients were written down: a race
             message = _("The domain of “%(recipient)s” changed at this moment. Repeat your change.") % shown
             refusals.add(position, "recipients", "conflict", message)
-        elif local.is_missing(recipient):
+        elif local.is_missing(recipient) and not _is_somebody_elses(recipient):
             message = (
                 _("Nobody has the address “%(recipient)s” here. Create it first, or correct it.") % shown
             )
             refusals.add(position, "recipients", "unknown_recipient", message)
+
+
+def _is_somebody_elses(recipient: str) -> bool:
+    """A plugin says that an address which nobody has here is known elsewhere."""
+    return any(answer is True for answer in use_external_recipients.answers(recipients=recipient))
 
 
 def check_loops(

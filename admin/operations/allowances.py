@@ -17,7 +17,7 @@ from core.roles import Role
 from limits import switches
 from limits.kinds import Kind
 from limits.models import Usage
-from limits.operations import Owned, count_by
+from limits.operations import Owned, ask_plugins, count_by, things_are
 from limits.wording import full_words
 
 if TYPE_CHECKING:
@@ -47,8 +47,14 @@ def check_room(
 ) -> None:
     """Domains, locked, have room for one more of *kind* for each position that wants one.
 
-    These limits bind everybody. Code: ``domain_limit_reached``.
+    These limits bind everybody. Codes: ``domain_limit_reached``, ``vetoed``.
     """
+    homes = {domain.pk: domain for _position, domain in wanted}
+    places: dict[int, list[int]] = {pk: [] for pk in homes}
+    for position, domain in wanted:
+        places[domain.pk].append(position)
+    for pk, domain in homes.items():
+        ask_plugins(domain, kind, places[pk], refusals, field)
     if not switches.domains_are_limited():
         return
     limits = {domain.pk: limit_of(domain, kind) for _position, domain in wanted}
@@ -80,6 +86,8 @@ def tell_how_to_count() -> None:
         Kind.QUOTA: Domain.objects.all(),
     }
     for kind, owned in rows.items():
+        if kind is not Kind.QUOTA:
+            things_are(kind, owned.model)
         count_by(kind, partial(_counted, owned, Sum("quota") if kind is Kind.QUOTA else Count("pk")))
 
 

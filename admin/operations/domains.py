@@ -423,8 +423,16 @@ class DomainDraft:
         return [a for name, a in self.present.items() if name not in wanted or name == self.domain.name]
 
 
-def update_domains(actor: Actor, /, changes: Sequence[DomainChange]) -> list[Domain]:
+def update_domains(
+    actor: Actor,
+    /,
+    changes: Sequence[DomainChange],
+    *,
+    complete: Callable[[Sequence[Domain]], object] | None = None,
+) -> list[Domain]:
     """Change domains. A new default mailbox quota reaches every mailbox that uses it.
+
+    *complete* is called with them at the end of the transaction.
 
     A new name carries everything under the old one with it: addresses, logins, recipients, usage, sender addresses.
     A quota below what the mailboxes have together is accepted where the owner's is not limited: they keep theirs, and
@@ -438,7 +446,7 @@ def update_domains(actor: Actor, /, changes: Sequence[DomainChange]) -> list[Dom
         for name in (change.name, *(() if isinstance(change.aliases, Unset) else change.aliases))
         if not isinstance(name, Unset)
     }
-    return _update_domains(actor, changes, unauthorized(actor, _unknown(asked)))
+    return _update_domains(actor, changes, unauthorized(actor, _unknown(asked)), complete=complete)
 
 
 def _unknown(asked: Iterable[str]) -> list[str]:
@@ -450,7 +458,12 @@ def _unknown(asked: Iterable[str]) -> list[str]:
 
 @operation("domain.update", allow=policies.may_manage_domains)
 def _update_domains(
-    actor: Actor, /, changes: Sequence[DomainChange], objections: Mapping[str, Objection]
+    actor: Actor,
+    /,
+    changes: Sequence[DomainChange],
+    objections: Mapping[str, Objection],
+    *,
+    complete: Callable[[Sequence[Domain]], object] | None,
 ) -> list[Domain]:
     refusals = Refusals()
     locked = {d.pk: d for d in lock_domains(actor, ids=[c.domain.pk for c in changes]).values()}
@@ -481,7 +494,10 @@ def _update_domains(
     settle_limits(actor, drafts, refusals)
     refusals.raise_if_any()
     _apply(actor, list(drafts.values()))
-    return [draft.domain for draft in drafts.values()]
+    changed = [draft.domain for draft in drafts.values()]
+    if complete is not None:
+        complete(changed)
+    return changed
 
 
 def _check_changed_quotas(

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from django.db.models import Model, QuerySet
 
 from admin.publication import chunks
+from core import plugins
 
 M = TypeVar("M", bound=Model)
 
@@ -32,5 +33,11 @@ def save_columns(rows: Sequence[M], columns: Collection[str]) -> None:
 
 
 def delete_rows(rows: QuerySet[Any, Any]) -> None:
-    """Delete *rows*, to which nothing refers any more, in one statement; ``delete()`` goes by the hundred."""
+    """Delete *rows*, to which nothing of ours refers any more, in one statement; ``delete()`` goes by the hundred.
+
+    Where plugins refer to such rows, Django does what their models say.
+    """
+    if any(not plugins.is_ours(each.related_model) for each in rows.model._meta.related_objects):
+        rows.delete()
+        return
     rows._raw_delete(rows.db)  # noqa: SLF001  the only way around it

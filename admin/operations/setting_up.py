@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -52,15 +52,27 @@ class NewDomain:
     password: str | None = None
 
 
-def set_up_domains(actor: Actor, /, setups: Sequence[DomainSetup]) -> list[NewDomain]:
+def set_up_domains(
+    actor: Actor,
+    /,
+    setups: Sequence[DomainSetup],
+    *,
+    complete: Callable[[Sequence[Domain]], object] | None = None,
+) -> list[NewDomain]:
     """New domains with their first administrators, all or nothing.
+
+    *complete* is called with the domains at the end of the transaction.
 
     Codes: those of domains; those of accounts and aliases beside ``administrator`` and ``administrator_password``.
     """
     wanted = [setup.administrator.password for setup in setups if setup.administrator is not None]
     names = [name for setup in setups for name in (setup.domain.name, *setup.domain.aliases)]
     return _set_up_domains(
-        actor, setups, hashed_secrets(wanted) if wanted else [], unauthorized(actor, names)
+        actor,
+        setups,
+        hashed_secrets(wanted) if wanted else [],
+        unauthorized(actor, names),
+        complete=complete,
     )
 
 
@@ -71,6 +83,8 @@ def _set_up_domains(
     setups: Sequence[DomainSetup],
     secrets: Sequence[Secret],
     objections: Mapping[str, Objection],
+    *,
+    complete: Callable[[Sequence[Domain]], object] | None,
 ) -> list[NewDomain]:
     domains = create_checked_domains(actor, [setup.domain for setup in setups], objections)
     wanted = [
@@ -92,6 +106,8 @@ def _set_up_domains(
             actor,
             [AliasSpec(address=_postmaster(domain), recipients=(email,)) for _p, domain, email in read],
         )
+    if complete is not None:
+        complete(domains)
     by_position = {position: new for (position, *_rest), new in zip(wanted, created, strict=True)}
     return [
         NewDomain(domain, by_position[position].account, by_position[position].password)

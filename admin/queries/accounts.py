@@ -14,7 +14,10 @@ from admin.queries.directories import MovingNotice, moving_notice
 from admin.queries.events import Event, recent_events
 from admin.queries.mail_settings import MailSetting, mail_settings
 from admin.queries.resources import Resource, resources_of
+from admin.signals import extra_account_dashboard_widgets
+from core.parts import Columns, MenuItem, menu_items, widgets
 from core.roles import Role
+from core.signals import extra_account_actions
 from limits.policies import may_see_limits
 
 if TYPE_CHECKING:
@@ -57,6 +60,8 @@ class AccountFacts:
     domains: list[Domain]
     resources: list[Resource]
     events: list[Event]
+    actions: list[MenuItem]
+    widgets: Columns
 
 
 def mailbox_of(user: User) -> Mailbox | None:
@@ -83,6 +88,8 @@ def account_facts(actor: Actor, account: Account) -> AccountFacts:
         domains=administered_domains(actor, account),
         resources=resources_of(account) if may_see_limits(actor, account) else [],
         events=recent_events("account", account.pk),
+        actions=menu_items(extra_account_actions, account=account),
+        widgets=widgets(extra_account_dashboard_widgets, user=actor.user, account=account),
     )
 
 

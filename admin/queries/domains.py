@@ -17,16 +17,18 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from admin import domain_features, policies
+from admin import domain_features, plugin_features, policies
 from admin.domain_features import Card, Link, Narrowing, Tag
 from admin.models import Account, Alias, Domain, DomainAlias, Mailbox
 from admin.models.domain import DomainKind
 from admin.queries import identities
 from admin.queries.events import Event, recent_events_of
-from admin.queries.listing import Listing, chip, chosen_order, page_at, rows_on
+from admin.queries.listing import Filter, Listing, chip, chosen_order, page_at, rows_on
 from admin.queries.resources import Resource, resources_in
 from admin.queries.searching import a_labels, containing, search_text
 from admin.queries.usage import counted, given_in_domain, used_in_domain
+from admin.signals import extra_domain_actions, extra_domain_dashboard_widgets
+from core.parts import Columns, MenuItem, menu_items, widgets
 from core.presentation import unicode_domain
 from core.roles import Role
 
@@ -56,6 +58,9 @@ class DomainRow:
     kind: DomainKind = DomainKind.DOMAIN
     # What apps above asked for (admin.domain_features).
     further: dict[str, Any] = field(default_factory=dict)
+    # What plugins are asked about, and what they offer to do with it.
+    source: Domain | None = None
+    actions: list[MenuItem] = field(default_factory=list)
     # MB that the mailboxes have together; only on the page of one domain.
     allocated: int = 0
     owner: User | None = None
@@ -146,7 +151,17 @@ def domain_list(actor: Actor, given: Mapping[str, str]) -> Listing[DomainRow]:
     page = page_at(given.get("page", ""), found.count())
     domains = rows_on(page, _sortable(found, order), order)
     facts = partial(_facts, actor, page.total)
-    return Listing(_rows(domains), page, query, [each.chip for each in narrowings], sort, facts)
+    return Listing(_with_actions(actor, rows_of(domains)), page, query, _chips(narrowings), sort, facts)
+
+
+def _chips(narrowings: Sequence[Narrowing]) -> list[Filter]:
+    return [each.chip for each in narrowings if each.chip is not None]
+
+
+def _with_actions(actor: Actor, rows: list[DomainRow]) -> list[DomainRow]:
+    for row in rows:
+        row.actions = menu_items(extra_domain_actions, user=actor.user, domain=row.source)
+    return rows
 
 
 def matching(actor: Actor, given: Mapping[str, str]) -> QuerySet[Domain]:
@@ -162,10 +177,10 @@ def _found(actor: Actor, narrowings: Sequence[Narrowing], query: str) -> QuerySe
 def _narrowings(actor: Actor, given: Mapping[str, str]) -> list[Narrowing]:
     states = [("enabled", _("Enabled")), ("disabled", _("Disabled"))]
     status = chip("status", _("Status"), states, given)
-    kind = chip("type", _("Type"), DomainKind.choices, given)
+    kind = chip("type", _("Type"), [*DomainKind.choices, *plugin_features.types()], given)
     return [
         Narrowing(status, Q(enabled=status.value == "enabled") if status.value else Q()),
-        Narrowing(kind, Q(type=kind.value) if kind.value else Q()),
+        Narrowing(kind, Q(type=kind.value) if kind.value in DomainKind.values else Q()),
         *domain_features.narrowings(actor, given),
     ]
 
@@ -189,8 +204,8 @@ def _sortable(found: QuerySet[Domain], order: Sequence[str]) -> QuerySet[Domain]
     return found.annotate(**{name: number for name, number in _NUMBERS.items() if name in order[0]})
 
 
-def _rows(domains: Sequence[Domain], wanted: Mapping[str, Coalesce] = _NUMBERS) -> list[DomainRow]:
-    """Numbers for exactly these domains: two queries, however many there are."""
+def rows_of(domains: Sequence[Domain], wanted: Mapping[str, Coalesce] = _NUMBERS) -> list[DomainRow]:
+    """Domains with their numbers, exactly these: two queries, however many there are."""
     ids = [domain.pk for domain in domains]
     numbered = Domain.objects.filter(pk__in=ids).order_by().annotate(**wanted)
     numbers = {row["pk"]: row for row in numbered.values("pk", *wanted, *domain_features.columns())}
@@ -212,6 +227,7 @@ def _rows(domains: Sequence[Domain], wanted: Mapping[str, Coalesce] = _NUMBERS) 
             aliases=aliases[domain.pk],
             kind=DomainKind(domain.type),
             further=domain_features.values_of(numbers[domain.pk]),
+            source=domain,
         )
         for domain in domains
         if domain.pk in numbers  # deleted between two queries
@@ -249,11 +265,12 @@ class DomainPage:
     events: list[Event]
     cards: list[Card]
     links: list[Link]
+    widgets: Columns
 
 
 def domain_page(actor: Actor, domain: Domain) -> DomainPage:
     """Everything about one domain that *actor* sees."""
-    (row,) = _rows([domain], {**_NUMBERS, "allocated": given_in_domain()})
+    (row,) = _with_actions(actor, rows_of([domain], {**_NUMBERS, "allocated": given_in_domain()}))
     row.owner = domain.owner
     features = domain_features.features()
     kinds = ["domain", *(kind for feature in features for kind in feature.event_kinds)]
@@ -268,6 +285,7 @@ def domain_page(actor: Actor, domain: Domain) -> DomainPage:
         events=recent_events_of([(kind, domain.pk) for kind in kinds]),
         cards=[card for feature in features for card in feature.cards(actor, row)],
         links=[link for feature in features for link in feature.links(actor, row)],
+        widgets=widgets(extra_domain_dashboard_widgets, user=actor.user, domain=domain),
     )
 
 

@@ -40,8 +40,10 @@ from admin.queries.listing import Filter, Listing, chip, chosen_order, page_at, 
 from admin.queries.searching import a_labels, containing, search_text
 from admin.queries.usage import used_bytes
 from core.models import User
+from core.parts import MenuItem, menu_items
 from core.presentation import unicode_domain
 from core.roles import Role
+from core.signals import extra_account_actions
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise
@@ -77,6 +79,8 @@ class IdentityRow:
     used_bytes: int = 0
     quota: int = 0
     last_login: datetime | None = None
+    # What plugins offer to do with it.
+    actions: Sequence[MenuItem] = ()
 
     @property
     def key(self) -> str:
@@ -282,6 +286,7 @@ def _account_row(actor: Actor, account: Account) -> IdentityRow:
         used_bytes=getattr(account, "used", 0),
         quota=mailbox.quota if mailbox else 0,
         last_login=account.last_login,
+        actions=menu_items(extra_account_actions, account=account),
     )
 
 

@@ -16,7 +16,7 @@ from admin.forms.accounts import AccountCreateForm, AccountUpdateForm, account_v
 from admin.forms.controls import MENU_LIMIT, wished_address
 from admin.forms.deletion import DeletionForm
 from admin.models import Account
-from admin.operations import create_account, delete_accounts, update_account
+from admin.operations import AccountChange, create_account, delete_accounts, update_accounts
 from admin.operations.homes import panel_moves_directories
 from admin.queries import consequences
 from admin.queries.accounts import (
@@ -30,9 +30,12 @@ from admin.queries.accounts import (
 )
 from admin.queries.domains import names_to_choose
 from admin.queries.resources import allotments_of, allotments_of_new, before_an_account, chosen_domain
+from admin.roles_on_offer import roles_on_offer
+from admin.views import plugin_tabs
 from admin.views.access import only, require
 from admin.views.answers import answer_form, answer_page, posted, refuse_edit, tell_what_was_kept
 from admin.views.handing_over import another_url, hand_over
+from core import plugin_forms
 from core.editing import edited
 from core.middleware import AuthedRequest
 from core.operations.passwords import random_password
@@ -73,7 +76,7 @@ def account_create(request: AuthedRequest) -> HttpResponse:
     """Show and accept the form "New account"."""
     domains = names_to_choose(request.actor, MENU_LIMIT)
     initial = wished_address(request.GET, domains)
-    roles = policies.roles_to_give(request.actor)
+    roles = roles_on_offer(request.actor)
     form = AccountCreateForm(
         posted(request),
         initial=initial,
@@ -105,7 +108,11 @@ def account_update(request: AuthedRequest, pk: int) -> HttpResponse:
         secret = random_password() if form.wants_random_password else None
         values = form.values() | ({"password": secret} if secret else {})
         try:
-            changed = update_account(request.actor, account, **values, seen=form.edited.seen)
+            (changed,) = update_accounts(
+                request.actor,
+                [AccountChange(account=account, **values, seen=form.edited.seen)],
+                complete=lambda _accounts: plugin_forms.save(form.tabs),
+            )
         except Refusal as refusal:
             account, form = _update_form(request, pk)  # perhaps it changed a moment ago: look at it again
             refuse_edit(request, form, refusal, beside=form.beside)
@@ -165,12 +172,13 @@ def _update_form(request: AuthedRequest, pk: int) -> tuple[Account, AccountUpdat
         account=account,
         initial=account_values(account, mailbox, administers, aliases),
         edited=what,
-        roles=policies.roles_to_give(request.actor),
+        roles=roles_on_offer(request.actor, account),
         domains=names_to_choose(request.actor, MENU_LIMIT),
         mailbox=mailbox,
         own=account.pk == request.actor.pk,
         allotments=allotments_of(request.actor, account),
     )
+    form.tabs = plugin_tabs.of_account(request, account)
     return account, form
 
 

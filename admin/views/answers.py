@@ -8,15 +8,26 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 
+from admin.signals import extra_admin_content
 from core.answering import answer_form, posted, refuse_edit, tell_what_was_kept
 
 if TYPE_CHECKING:
+    from django.utils.safestring import SafeString
     from django_htmx.middleware import HtmxDetails
 
     from admin.queries.listing import Listing
+    from core.actor import Actor
     from core.middleware import AuthedRequest
 
-__all__ = ["answer_form", "answer_list", "answer_page", "posted", "refuse_edit", "tell_what_was_kept"]
+__all__ = [
+    "answer_form",
+    "answer_list",
+    "answer_page",
+    "content_of_plugins",
+    "posted",
+    "refuse_edit",
+    "tell_what_was_kept",
+]
 
 
 def answer_list(
@@ -28,6 +39,11 @@ def answer_list(
     response = render(request, name, vars(listing) | context)
     patch_vary_headers(response, ["HX-Request"])
     return response
+
+
+def content_of_plugins(actor: Actor, page: str) -> SafeString:
+    """What plugins show above a list."""
+    return extra_admin_content.html(user=actor.user, location="leftcol", currentpage=page)
 
 
 def answer_page(request: AuthedRequest, template: str, *facts: object, **context: object) -> HttpResponse:

@@ -20,11 +20,12 @@ from admin.forms.domains import AdministratorForm, DomainCreateForm, DomainUpdat
 from admin.models import Account, Domain
 from admin.operations import (
     Appointment,
+    DomainChange,
     add_administrators,
     delete_domains,
     remove_administrators,
     set_up_domains,
-    update_domain,
+    update_domains,
 )
 from admin.operations.homes import panel_moves_directories
 from admin.queries import consequences
@@ -37,11 +38,23 @@ from admin.queries.resources import (
     limited_resources_of,
 )
 from admin.queries.suggestions import suggested_administrators, suggested_domains
+from admin.signals import extra_domain_menu_entries
+from admin.views import plugin_tabs
 from admin.views.access import only
-from admin.views.answers import answer_form, answer_list, answer_page, posted, refuse_edit, tell_what_was_kept
+from admin.views.answers import (
+    answer_form,
+    answer_list,
+    answer_page,
+    content_of_plugins,
+    posted,
+    refuse_edit,
+    tell_what_was_kept,
+)
 from admin.views.handing_over import hand_over
+from core import plugin_forms
 from core.editing import edited
 from core.middleware import AuthedRequest
+from core.parts import menu_items
 from core.presentation import unicode_domain
 from core.refusals import Refusal
 from core.refusing import refuse
@@ -63,6 +76,8 @@ def domain_list(request: AuthedRequest) -> HttpResponse:
         may_update=may_manage,
         may_delete=may_manage,
         further_actions=domain_features.actions(request.actor),
+        plugin_items=menu_items(extra_domain_menu_entries, user=request.actor.user),
+        plugin_content=partial(content_of_plugins, request.actor, "domains"),
     )
 
 
@@ -100,9 +115,16 @@ def domain_create(request: AuthedRequest) -> HttpResponse:
         default_password=default_password,
         allotments=allotments_of_new_domain(),
     )
+    form.tabs = plugin_tabs.of_new_domain(request)
     if form.is_valid():
         try:
-            (new,) = set_up_domains(request.actor, [form.setup()])
+            (new,) = set_up_domains(
+                request.actor,
+                [form.setup()],
+                complete=lambda domains: plugin_forms.save(
+                    form.tabs, user=request.actor.user, domain=domains[0]
+                ),
+            )
         except Refusal as refusal:
             refuse(form, refusal)
         else:
@@ -122,7 +144,11 @@ def domain_update(request: AuthedRequest, pk: int) -> HttpResponse:
     domain, form = _update_form(request, pk)
     if form.is_valid():
         try:
-            changed = update_domain(request.actor, domain, **form.values(), seen=form.edited.seen)
+            (changed,) = update_domains(
+                request.actor,
+                [DomainChange(domain=domain, **form.values(), seen=form.edited.seen)],
+                complete=lambda _domains: plugin_forms.save(form.tabs, request.actor.user),
+            )
         except Refusal as refusal:
             domain, form = _update_form(request, pk)  # perhaps it changed a moment ago: look at it again
             refuse_edit(request, form, refusal)
@@ -237,6 +263,7 @@ def _update_form(request: AuthedRequest, pk: int) -> tuple[Domain, DomainUpdateF
         draws_on_pool=bool(given and limited_owners(request.actor, [domain.owner_id])),
         allotments=allotments_in(domain),
     )
+    form.tabs = plugin_tabs.of_domain(request, domain)
     return domain, form
 
 

@@ -12,7 +12,7 @@ from admin.bulk_changes import TO_THINGS
 from admin.queries.identities import identity_list as list_identities
 from admin.queries.resources import limited_resources_of
 from admin.views.access import only
-from admin.views.answers import answer_list
+from admin.views.answers import answer_list, content_of_plugins
 from core.middleware import AuthedRequest
 
 
@@ -26,6 +26,7 @@ def identity_list(request: AuthedRequest) -> HttpResponse:
         list_identities(request.actor, request.GET),
         bulk_verbs=TO_THINGS,
         resources=partial(limited_resources_of, request.actor),
+        plugin_content=partial(content_of_plugins, request.actor, "identities"),
         may_create_account=policies.may_manage_accounts(request.actor),
         may_create_alias=policies.may_manage_aliases(request.actor),
     )

@@ -11,6 +11,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from core.exceptions import ModoboaException
 from core.refusals import WHOLE_OBJECT, Reason, Refusal
 from core.throttling import Throttled
 
@@ -43,6 +44,8 @@ def answer_to(error: Exception, context: dict[str, Any]) -> Response | None:
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
+    elif isinstance(error, ModoboaException):
+        return Response({"detail": str(error), "code": error.code}, error.http_code)
     response = exception_handler(error, context)
     if response is None or not isinstance(error, exceptions.APIException):
         return response

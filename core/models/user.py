@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar, Self, TypeVar
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from core import passwords, shapes
@@ -117,6 +119,29 @@ class User(AbstractBaseUser):
         return self.role == Role.SUPER_ADMIN
 
     is_superuser = is_staff
+
+    # Django's own question, for views of plugins; the panel asks its policies.
+
+    def has_perm(self, perm: str, obj: object = None) -> bool:  # noqa: ARG002  Django's signature
+        """Whether the role of the account has a permission, ``app.codename``."""
+        return self.is_active and (self.is_superuser or perm in self._role_permissions)
+
+    def has_perms(self, perm_list: Iterable[str], obj: object = None) -> bool:
+        """Whether it has all of them."""
+        return all(self.has_perm(perm, obj) for perm in perm_list)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        """Whether it has any of an app's."""
+        if self.is_superuser or not self.is_active:
+            return self.is_active
+        return any(name.startswith(f"{app_label}.") for name in self._role_permissions)
+
+    @cached_property
+    def _role_permissions(self) -> frozenset[str]:
+        # By name: Django's models know this one.
+        rows = self._meta.apps.get_model("auth.Permission")._default_manager.filter(group__name=self.role)
+        names = rows.values_list("content_type__app_label", "codename")
+        return frozenset(f"{app}.{codename}" for app, codename in names)
 
     def check_password(self, raw_password: str | None) -> bool:
         """Compare with the stored hash; the hash itself is upgraded at sign-in, not here."""

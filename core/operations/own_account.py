@@ -11,7 +11,14 @@ from core import policies, throttling
 from core.models import User
 from core.operation import operation, record
 from core.operations.notices import tell_about_new_password, tell_about_new_secondary_address
-from core.operations.passwords import Secret, check_secret, hashed_secrets, replace_hash
+from core.operations.passwords import (
+    Secret,
+    check_password_is_ours,
+    check_secret,
+    hashed_secrets,
+    replace_hash,
+    tell_plugins_of_password,
+)
 from core.operations.profile import check_profile
 from core.operations.seen import check_seen
 from core.passwords import verify_password
@@ -127,6 +134,7 @@ def _change_own_password(actor: Actor, /, stored: str, secret: Secret) -> User:
     account = User.objects.select_for_update().get(pk=actor.pk)
     refusals = Refusals()
     check_secret(account, secret, refusals, 0)
+    check_password_is_ours(account, refusals, 0)
     if not account.is_local:
         message = _("The password of this account is kept by another system. Change it there.")
         refusals.add(0, WHOLE_OBJECT, "not_local", message)
@@ -135,6 +143,7 @@ def _change_own_password(actor: Actor, /, stored: str, secret: Secret) -> User:
         raise _conflict()
     account.password = secret.hashed
     record(account, changed=["password"])
+    tell_plugins_of_password(account, secret, created=False)
     return account
 
 

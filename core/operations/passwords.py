@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
-from core import passwords
+from core import passwords, signals
 from core.hashing_policy import hashing_policy
 from core.models import User
 
 if TYPE_CHECKING:
+    from core.actor import Actor
     from core.refusals import Refusals
 
 # What has to follow a new hash (the published tables live above the core).
@@ -98,6 +101,33 @@ def unhashed(clear: str) -> Secret:
     except passwords.PasswordError as error:
         return Secret(clear, "", error=error)
     return Secret(clear, passwords.unusable_password())
+
+
+def tell_plugins_of_password(account: User, secret: Secret, *, created: bool) -> None:
+    """Once the transaction is over, of a password that is known. What a rehearsal undoes is told to nobody."""
+    if secret.is_given or not signals.account_password_updated.has_listeners():
+        return
+    news = partial(
+        signals.account_password_updated.tell, account=account, password=secret.clear, created=created
+    )
+    transaction.on_commit(news)
+
+
+def is_kept_elsewhere(account: User) -> bool:
+    """A plugin says that the password of this account is not changed here (the name of its hook misleads)."""
+    return any(answer is True for answer in signals.allow_password_change.answers(user=account))
+
+
+def has_password_here(actor: Actor) -> bool:
+    """Whether an actor changes his own password in the panel."""
+    return not is_kept_elsewhere(actor.user)
+
+
+def check_password_is_ours(account: User, refusals: Refusals, position: int) -> None:
+    """No plugin keeps the password. Code: ``kept_elsewhere``."""
+    if is_kept_elsewhere(account):
+        message = _("The password of this account is kept by another system. Change it there.")
+        refusals.add(position, "password", "kept_elsewhere", message)
 
 
 def check_secret(account: User, secret: Secret, refusals: Refusals, position: int) -> None:

@@ -28,7 +28,15 @@ from core.models import ApiToken, Log, User
 from core.models.log import Level
 from core.operation import operation, record
 from core.operations.notices import send_notice, tell_about_new_password
-from core.operations.passwords import Secret, check_secret, hashed_secrets, replace_hash
+from core.operations.passwords import (
+    Secret,
+    check_password_is_ours,
+    check_secret,
+    hashed_secrets,
+    is_kept_elsewhere,
+    replace_hash,
+    tell_plugins_of_password,
+)
 from core.operations.tokens import remove_tokens_of
 from core.refusals import WHOLE_OBJECT, Refusal, Refusals
 
@@ -93,7 +101,7 @@ def request_reset(name: str, address: str | None) -> None:
 def _send_links(name: str, address: str | None, language: str) -> None:
     meant = User.objects.active().filter(Q(username=name) | Q(email=name), is_local=True)
     for account in meant.exclude(secondary_email="").order_by("pk"):
-        if not all(judge(account) for judge in _judges):
+        if not _may_have_link(account):
             continue
         with translation.override(account.language or language):
             subject = _("A new password for your account at %(site)s") % {"site": settings.SITE_HOST}
@@ -139,9 +147,13 @@ def account_of_link(uid: str, token: str) -> User | None:
     return account if account is not None and _is_good(account, token) else None
 
 
+def _may_have_link(account: User) -> bool:
+    return not is_kept_elsewhere(account) and all(judge(account) for judge in _judges)
+
+
 def _is_good(account: User, token: str) -> bool:
     may_have_one = account.is_active and account.is_local and bool(account.secondary_email)
-    return may_have_one and links.check_token(account, token) and all(judge(account) for judge in _judges)
+    return may_have_one and links.check_token(account, token) and _may_have_link(account)
 
 
 def reset_password(actor: Actor, /, *, token: str, password: str) -> User:
@@ -163,11 +175,13 @@ def _reset_password(actor: Actor, /, token: str, secret: Secret) -> User:
         raise Refusal.single(WHOLE_OBJECT, "link_not_good", message)
     refusals = Refusals()
     check_secret(account, secret, refusals, 0)
+    check_password_is_ours(account, refusals, 0)
     refusals.raise_if_any()
     replace_hash(account, account.password, secret.hashed)
     _revoke_tokens(actor)
     account.password = secret.hashed
     record(account)
+    tell_plugins_of_password(account, secret, created=False)
     return account
 
 

@@ -16,6 +16,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext
 
 from core import presentation
+from core.parts import Widget
 
 register = template.Library()
 
@@ -202,6 +203,12 @@ def card(  # the parameters are those of components/card.html
         "flush": flush,
     }
     return render_to_string("components/card.html", values)
+
+
+@register.simple_tag(takes_context=True)
+def plugin_widget(context: Context, widget: Widget) -> SafeString:
+    """What a plugin shows on this page."""
+    return widget.render(context.get("request"))
 
 
 @register.filter("bytes")

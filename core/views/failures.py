@@ -6,17 +6,19 @@ import sys
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import OperationalError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.template import loader
 from django.views import defaults
 from rest_framework.exceptions import APIException, NotFound
+
+from core.failures import told
 
 
 @login_not_required
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 404."""
-    if _is_for_programs(request):
-        return _told(NotFound.status_code, NotFound.default_detail, NotFound.default_code)
+    if request.path.startswith("/api/"):
+        return told(NotFound.status_code, NotFound.default_detail, NotFound.default_code)
     return defaults.page_not_found(request, exception)
 
 
@@ -25,14 +27,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 500, or 503 with a word of hope when only the database does not answer. Asks the database nothing."""
     lost = isinstance(sys.exc_info()[1], OperationalError)
     template, status, code = ("503.html", 503, "unavailable") if lost else ("500.html", 500, "error")
-    if _is_for_programs(request):
-        return _told(status, APIException.default_detail, code)
+    if request.path.startswith("/api/"):
+        return told(status, APIException.default_detail, code)
     return HttpResponse(loader.get_template(template).render(), status=status)
-
-
-def _is_for_programs(request: HttpRequest) -> bool:
-    return request.path.startswith("/api/")
-
-
-def _told(status: int, detail: object, code: str) -> HttpResponse:
-    return JsonResponse({"detail": str(detail), "code": code}, status=status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
+from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -16,6 +17,7 @@ from core.forms import PasswordForm, ProfileForm, profile_values
 from core.middleware import AuthedRequest
 from core.models import User
 from core.operations.own_account import change_own_password, update_own_profile
+from core.operations.passwords import has_password_here
 from core.refusals import Refusal
 from core.refusing import refuse
 from core.throttling import Throttled
@@ -45,6 +47,8 @@ def user_profile(request: AuthedRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def user_password(request: AuthedRequest) -> HttpResponse:
     """Show and accept the form "Password". This session goes on, the others end."""
+    if not has_password_here(request.actor):
+        raise PermissionDenied
     form = PasswordForm(posted(request))
     if form.is_valid():
         given = form.cleaned_data

@@ -17,6 +17,7 @@ from core.answering import answer_throttled
 from core.forms import SignInForm
 from core.middleware import AuthedRequest
 from core.models import User
+from core.signals import get_announcements
 from core.throttling import Throttled
 
 
@@ -33,7 +34,11 @@ def root(request: AuthedRequest) -> HttpResponse:
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Show and accept the sign-in form; a failure is 401, as the documentation has it."""
     form = SignInForm(request.POST or None)
-    context = {"next": request.GET.get("next", ""), "forgotten_url": resolve_url("core:password_reset")}
+    context = {
+        "next": request.GET.get("next", ""),
+        "forgotten_url": resolve_url("core:password_reset"),
+        "announcements": get_announcements.html(location="loginpage"),
+    }
     status = 200
     if request.method == "POST":
         if form.is_valid():

@@ -12,12 +12,14 @@ from limits.operations.spending import (
     spend_of,
     take_over,
 )
+from limits.operations.vetoes import ask_plugins, things_are
 
 __all__ = [
     "Demand",
     "Drift",
     "Grant",
     "Owned",
+    "ask_plugins",
     "count_by",
     "end_allowances",
     "give_back",
@@ -28,4 +30,5 @@ __all__ = [
     "spend",
     "spend_of",
     "take_over",
+    "things_are",
 ]

@@ -23,6 +23,7 @@ from core.roles import Role
 from limits import switches
 from limits.kinds import HANDED_OUT, LIMITED, Kind, kinds_of
 from limits.models import Allowance, room_for
+from limits.operations.vetoes import ask_plugins
 from limits.wording import taken_words, who_can_raise
 
 if TYPE_CHECKING:
@@ -60,9 +61,12 @@ class Demand:
 
 
 def spend(actor: Actor, demands: Iterable[Demand], refusals: Refusals) -> None:
-    """Take what is to be created out of the allowance of *actor*. Code: ``limit_reached``."""
+    """Take what is to be created out of the allowance of *actor*. Codes: ``limit_reached``, ``vetoed``."""
+    wanted = list(demands)
+    for demand in wanted:
+        ask_plugins(actor.user, demand.kind, demand.places, refusals, demand.field)
     if actor.user.role != Role.SUPER_ADMIN:
-        spend_of(actor.pk, demands, refusals, by=actor)
+        spend_of(actor.pk, wanted, refusals, by=actor)
 
 
 def spend_of(payer: int, demands: Iterable[Demand], refusals: Refusals, *, by: Actor) -> None:

@@ -1,5 +1,41 @@
-"""Stable import path for plugins: signals that they may answer."""
+"""Stable import path for plugins: hooks about accounts and domains that they may answer."""
 
-from admin.signals import import_object
+from admin.signals import (
+    check_extra_account_form,
+    extra_account_dashboard_widgets,
+    extra_account_forms,
+    extra_admin_content,
+    extra_domain_actions,
+    extra_domain_dashboard_widgets,
+    extra_domain_filters,
+    extra_domain_forms,
+    extra_domain_menu_entries,
+    extra_domain_qset_filters,
+    extra_domain_types,
+    extra_domain_wizard_steps,
+    get_account_form_instances,
+    get_domain_form_instances,
+    get_domain_tags,
+    import_object,
+    use_external_recipients,
+)
 
-__all__ = ["import_object"]
+__all__ = [
+    "check_extra_account_form",
+    "extra_account_dashboard_widgets",
+    "extra_account_forms",
+    "extra_admin_content",
+    "extra_domain_actions",
+    "extra_domain_dashboard_widgets",
+    "extra_domain_filters",
+    "extra_domain_forms",
+    "extra_domain_menu_entries",
+    "extra_domain_qset_filters",
+    "extra_domain_types",
+    "extra_domain_wizard_steps",
+    "get_account_form_instances",
+    "get_domain_form_instances",
+    "get_domain_tags",
+    "import_object",
+    "use_external_recipients",
+]

@@ -1,5 +1,51 @@
-"""Stable import path for plugins: signals that they may answer."""
+"""Stable import path for plugins: hooks that they may answer."""
 
-from core.signals import register_postfix_maps
+from core.signals import (
+    account_auto_created,
+    account_deleted,
+    account_exported,
+    account_imported,
+    account_password_updated,
+    account_role_changed,
+    allow_password_change,
+    can_create_object,
+    extra_account_actions,
+    extra_admin_dashboard_widgets,
+    extra_admin_menu_entries,
+    extra_role_permissions,
+    extra_static_content,
+    extra_uprefs_routes,
+    extra_user_menu_entries,
+    get_announcements,
+    get_top_notifications,
+    initial_data_loaded,
+    register_postfix_maps,
+    user_can_set_role,
+    user_login,
+    user_logout,
+)
 
-__all__ = ["register_postfix_maps"]
+__all__ = [
+    "account_auto_created",
+    "account_deleted",
+    "account_exported",
+    "account_imported",
+    "account_password_updated",
+    "account_role_changed",
+    "allow_password_change",
+    "can_create_object",
+    "extra_account_actions",
+    "extra_admin_dashboard_widgets",
+    "extra_admin_menu_entries",
+    "extra_role_permissions",
+    "extra_static_content",
+    "extra_uprefs_routes",
+    "extra_user_menu_entries",
+    "get_announcements",
+    "get_top_notifications",
+    "initial_data_loaded",
+    "register_postfix_maps",
+    "user_can_set_role",
+    "user_login",
+    "user_logout",
+]

@@ -209,7 +209,7 @@ def _texts(name: str, urls: Mapping[str, str], apps: list[str]) -> dict[str, str
         "name": name,
         "python": sys.executable,
         "databases": "".join(["\n", *further] if further else []),
-        "apps": "".join(f'    "{app}",\n' for app in apps),
+        "apps": "".join(f'        "{app}",\n' for app in apps),
     }
     here = resources("modoboa_site.deployment") / "instance"
     filled = {

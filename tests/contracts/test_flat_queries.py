@@ -37,6 +37,7 @@ from tests.cast import PASSWORD, Cast
 LIST_STATEMENTS = 10
 PAGE_STATEMENTS = 15
 LISTS = [
+    "/dashboard/",
     "/admin/domains/",
     "/admin/domains/?q=example&sort=-quota",
     "/admin/domains/?sort=mailboxes&status=enabled",

@@ -58,7 +58,7 @@ def test_a_logo_that_is_not_there_is_told(settings: Settings) -> None:
     for wrong in ("/media/missing.svg", "/elsewhere/logo.svg", "https://example.org/logo.svg", "logo.svg"):
         settings.MODOBOA_CUSTOM_LOGO_DARK = wrong
         [warning] = checks.logo_is_a_file_of_media()
-        assert warning.id == "core.W007"
+        assert warning.id == "core.W009"
         assert "MODOBOA_CUSTOM_LOGO_DARK" in warning.msg
 
 
@@ -67,8 +67,8 @@ def test_the_rights_of_the_directory_are_looked_at(
 ) -> None:
     assert checks.media_directory_is_right() == []
     media.chmod(0o757)
-    assert [each.id for each in checks.media_directory_is_right()] == ["core.W006"]
+    assert [each.id for each in checks.media_directory_is_right()] == ["core.W008"]
     monkeypatch.setattr("os.access", lambda *_arguments: False)
-    assert [each.id for each in checks.media_directory_is_right()] == ["core.W005"]
+    assert [each.id for each in checks.media_directory_is_right()] == ["core.W007"]
     settings.MEDIA_ROOT = media / "missing"
-    assert [each.id for each in checks.media_directory_is_right()] == ["core.W004"]
+    assert [each.id for each in checks.media_directory_is_right()] == ["core.W006"]

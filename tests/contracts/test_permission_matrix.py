@@ -142,6 +142,10 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
         "GET": "                           in   200  200  200  200  200  in",
         "POST": "                          in   405  405  405  405  405  in",
     },
+    "admin:dashboard": {
+        "GET": "                           in   200  200  200  403  200  in",
+        "POST": "                          in   405  405  405  403  405  in",
+    },
     "admin:domain_list": {
         "GET": "                           in   200  200  200  403  200  in",
         "POST": "                          in   405  405  405  403  405  in",

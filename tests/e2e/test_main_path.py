@@ -26,7 +26,8 @@ def sign_in(page: Page, name: str) -> None:
 
 def test_from_sign_in_to_a_mailbox_that_can_receive(page: Page) -> None:
     sign_in(page, "root")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Domains")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Dashboard")
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Domains", exact=True).click()
 
     page.get_by_role("link", name="New domain").click()
     page.get_by_label("Name", exact=True).fill("Bücher.example")

@@ -45,6 +45,7 @@ def screens(people: Cast) -> dict[str, str]:
     """Name and path of every screen."""
     domain, sam, alias = people.dora_example.pk, people.sam.pk, Alias.objects.get().pk
     return {
+        "dashboard": "/dashboard/",
         "domain_list": "/admin/domains/",
         "domain_list_empty": "/admin/domains/?q=nothing-like-this",
         "domain_create": "/admin/domains/new/",

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from modoboa_site import databases, environment, plugins
+from modoboa_site import databases, environment
 from modoboa_site.deployment import command_line, deploying, extensions
 from modoboa_site.deployment.deploying import Step
 from modoboa_site.deployment.problems import Problem
@@ -307,30 +307,6 @@ def test_an_error_of_the_api_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("MODOBOA_API_URL", url)
         with pytest.raises(Problem, match="500"):
             extensions.offered()
-
-
-@pytest.mark.parametrize(
-    ("text", "added"),
-    [
-        ("def apply(settings):\n    settings['MORE'] = settings['DEBUG']\n", {"MORE": False}),
-        ("MORE = 1\n_HIDDEN = 2\n", {"MORE": 1}),
-        ("__all__ = ['ONE']\nONE = 1\nTWO = 2\n", {"ONE": 1}),
-        (None, {}),
-    ],
-)
-def test_a_plugin_adds_to_the_settings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, added: dict[str, object]
-) -> None:
-    app = f"try_{abs(hash(text))}"
-    (tmp_path / app).mkdir()
-    (tmp_path / app / "__init__.py").touch()
-    if text is not None:
-        (tmp_path / app / "settings.py").write_text(text)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    settings: dict[str, object] = {"DEBUG": False, "MODOBOA_APPS": [app, app], "INSTALLED_APPS": ["core"]}
-    before = dict(settings)
-    plugins.add_to(settings)
-    assert settings == before | {"INSTALLED_APPS": ["core", app]} | added
 
 
 # --- panel.env --------------------------------------------------------------------------------------------------

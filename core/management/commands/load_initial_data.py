@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from core.actor import Actor, Credential
 from core.addresses import AddressError, canonical_login_name
 from core.checks import DEVELOPMENT_ADMIN, DEVELOPMENT_PASSWORD
 from core.commands import PanelCommand
+from core.extensions import exts_pool
 from core.initial_data import make_fixtures
 from core.models import User
+from core.role_permissions import write_groups
 from core.roles import Role
 
 
@@ -42,8 +45,14 @@ class Command(PanelCommand):
             help="add domains, people and aliases to try the panel with (debug mode only)",
         )
 
-    @transaction.atomic
     def handle(self, **options: Any) -> None:
+        """First the panel's own, then what plugins bring."""
+        self._create_first_administrator(options)
+        for sentence in (*write_groups(), *exts_pool.load_initial_data()):
+            self.stderr.write(sentence)
+
+    @transaction.atomic
+    def _create_first_administrator(self, options: Mapping[str, Any]) -> None:
         """Create the account unless there is a super administrator already."""
         if options["extra_fixtures"] and not settings.DEBUG:
             raise CommandError(

@@ -1,0 +1,16 @@
+"""Repairs that the plugin knows."""
+
+from modoboa.core.repair import Problem
+
+from example_plugin.models import AccountNote
+
+
+def blank_notes(actor, dry_run):
+    """Remove notes that say nothing."""
+    for note in AccountNote.objects.filter(text=""):
+        yield f"the blank note about {note.account} is removed"
+        if not dry_run:
+            note.delete()
+
+
+known_problems = [Problem("Notes about accounts that say nothing", blank_notes)]
