@@ -8,9 +8,10 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from core import passwords, shapes
+from core import passwords, preferences, shapes
 from core.fields import ExactCharField
 from core.hashing_policy import hash_secret
 from core.roles import Role
@@ -117,6 +118,11 @@ class User(AbstractBaseUser):
         return self.role == Role.SUPER_ADMIN
 
     is_superuser = is_staff
+
+    @cached_property
+    def parameters(self) -> preferences.Chosen:
+        """What the account chose for itself: ``user.parameters.get_value("name")``."""
+        return preferences.chosen_by(self)
 
     def check_password(self, raw_password: str | None) -> bool:
         """Compare with the stored hash; the hash itself is upgraded at sign-in, not here."""
