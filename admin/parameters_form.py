@@ -8,7 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from admin.mail_networks import NotANetwork, networks, written
 from admin.models.domain import MAX_QUOTA_MB
-from parameters.forms import AdminParametersForm
+from core.form_rendering import UnitInput
+from parameters.forms import AdminParametersForm, SeparatorField
 
 _MAX_NETWORKS = 500
 _MOST_TRASH_DAYS = 3650
@@ -19,6 +20,7 @@ class AdministrationParametersForm(AdminParametersForm):
 
     app = "admin"
 
+    sep_dns = SeparatorField(label=_("DNS"))
     enable_mx_checks = forms.BooleanField(
         label=_("Enable MX checks"),
         help_text=_("Look whether the mail of every domain comes to a mail server."),
@@ -45,6 +47,14 @@ class AdministrationParametersForm(AdminParametersForm):
         required=False,
         initial=False,
     )
+    enable_dnsbl_checks = forms.BooleanField(
+        label=_("Enable DNSBL checks"),
+        help_text=_("Look whether the mail servers of a domain are on block lists."),
+        required=False,
+        initial=True,
+    )
+
+    sep_mailboxes = SeparatorField(label=_("Mailboxes"))
     handle_mailboxes = forms.BooleanField(
         label=_("Handle mailboxes on filesystem"),
         help_text=_(
@@ -64,23 +74,10 @@ class AdministrationParametersForm(AdminParametersForm):
     mailbox_trash_days = forms.IntegerField(
         label=_("Days in the trash"),
         help_text=_("How long the directory of a deleted mailbox can be restored before it is purged."),
+        widget=UnitInput(_("days")),
         min_value=0,
         max_value=_MOST_TRASH_DAYS,
         initial=7,
-    )
-    default_domain_quota = forms.IntegerField(
-        label=_("Default domain quota"),
-        help_text=_("MB that a new domain begins with; 0 means no limit."),
-        min_value=0,
-        max_value=MAX_QUOTA_MB,
-        initial=0,
-    )
-    default_mailbox_quota = forms.IntegerField(
-        label=_("Default mailbox quota"),
-        help_text=_("MB that a new domain gives its mailboxes; 0 means no limit."),
-        min_value=0,
-        max_value=MAX_QUOTA_MB,
-        initial=0,
     )
     auto_account_removal = forms.BooleanField(
         label=_("Automatic account removal"),
@@ -88,7 +85,32 @@ class AdministrationParametersForm(AdminParametersForm):
         required=False,
         initial=False,
     )
+    auto_create_domain_and_mailbox = forms.BooleanField(
+        label=_("Automatic domain/mailbox creation"),
+        help_text=_(
+            "Give a mailbox to somebody who signs in for the first time with a password kept elsewhere."
+        ),
+        required=False,
+        initial=True,
+    )
 
+    sep_quotas = SeparatorField(label=_("Quotas of new domains"))
+    default_domain_quota = forms.IntegerField(
+        label=_("Default domain quota"),
+        help_text=_("What all mailboxes of a new domain have together; 0 means no limit."),
+        widget=UnitInput(_("MB")),
+        min_value=0,
+        max_value=MAX_QUOTA_MB,
+        initial=0,
+    )
+    default_mailbox_quota = forms.IntegerField(
+        label=_("Default mailbox quota"),
+        help_text=_("What a new domain gives each of its mailboxes; 0 means no limit."),
+        widget=UnitInput(_("MB")),
+        min_value=0,
+        max_value=MAX_QUOTA_MB,
+        initial=0,
+    )
     visibility_rules = {
         "valid_mxs": "enable_mx_checks=True",
         "domains_must_have_authorized_mx": "enable_mx_checks=True",

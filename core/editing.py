@@ -125,7 +125,7 @@ class EditForm(PanelForm):
             mine_too = [each for each in unit if each in again]
             if mine_too:
                 refused += unit
-                news = {each: _in_words(self.fields[each], present[each]) for each in unit if each in theirs}
+                news = {each: in_words(self.fields[each], present[each]) for each in unit if each in theirs}
                 told = next((each for each in reversed(news) if news[each]), next(iter(news)))
                 self._refuse(told if told in mine_too else mine_too[0], who, news[told])
             elif mine.isdisjoint(unit):
@@ -138,9 +138,9 @@ class EditForm(PanelForm):
     def _present(self) -> dict[str, Sent]:
         """The watched fields as a browser would send what is stored now."""
         return {
-            name: _sent(field, self.initial[name])
+            name: sent(field, self.initial[name])
             for name, field in self.fields.items()
-            if name in self.initial and name != _HIDDEN
+            if name in self.initial and name != _HIDDEN and not field.disabled
         }
 
     def _units(self, names: Iterable[str]) -> dict[str, list[str]]:
@@ -194,7 +194,8 @@ def _known(values: Mapping[str, Sent], present: Mapping[str, Sent]) -> dict[str,
     return {name: value for name, value in values.items() if name in present}
 
 
-def _sent(field: forms.Field, value: Any) -> Sent:
+def sent(field: forms.Field, value: Any) -> Sent:
+    """A value as a browser would send it."""
     prepared, widget = field.prepare_value(value), field.widget
     if isinstance(widget, forms.MultiWidget):
         return [str(part or "") for part in widget.decompress(prepared) or ()]
@@ -207,8 +208,8 @@ def _sent(field: forms.Field, value: Any) -> Sent:
     return "" if prepared is None else str(prepared)
 
 
-def _in_words(field: forms.Field, value: Sent) -> str:
-    """A stored value as a person reads it."""
+def in_words(field: forms.Field, value: Sent) -> str:
+    """A value as a person reads it."""
     if isinstance(value, bool):
         return gettext("on") if value else gettext("off")
     if isinstance(field.widget, forms.MultiWidget):

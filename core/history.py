@@ -8,13 +8,13 @@ django-reversion as it is (``Version.objects.get_for_object``).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import reversion
 from django.contrib.contenttypes.models import ContentType
 from django.core.serializers.json import DjangoJSONEncoder
-from django.utils import timezone
 from django.utils.encoding import is_protected_type
 from reversion.models import Revision, Version
 from reversion.revisions import _get_options  # the registered field list has no public reader
@@ -33,11 +33,11 @@ _PLAIN = frozenset({str, int, bool, float, type(None)})
 reversion.register(User, exclude=("password", "last_login"))
 
 
-def keep(instances: Sequence[Model], *, actor: User, comment: str) -> None:
-    """Store the present state of *instances* as one revision."""
+def keep(instances: Sequence[Model], *, actor: User, comment: str, at: datetime) -> None:
+    """Store the present state of *instances* as one revision, at the instant that the event log has."""
     if not instances:
         return
-    revision = Revision.objects.create(date_created=timezone.now(), user=actor, comment=comment)
+    revision = Revision.objects.create(date_created=at, user=actor, comment=comment)
     models = {type(instance): instance._meta.concrete_model or type(instance) for instance in instances}
     types = {kind: ContentType.objects.get_for_model(model).pk for kind, model in models.items()}
     rows = (

@@ -68,7 +68,7 @@ def add_search(url_name: str, visible: Callable[[Actor], bool]) -> None:
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: ``navigation``, ``brand``, ``logo``; of whoever is signed in ``account``, ``own_pages`` and more."""
+    """Context processor: ``navigation``, ``brand``, ``logo``, of whoever is signed in ``account``, ``own_pages``."""
     actor: Actor | None = getattr(request, "actor", None)
     facts: dict[str, Any] = {
         "brand": "modoboa",

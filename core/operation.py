@@ -134,7 +134,7 @@ def _write(verb: str, actor: Actor, journal: _Journal) -> None:
     now = timezone.now()
     rows = (_event(verb, actor, subject, changed, now) for subject, changed in journal.events)
     insert(Log, _COLUMNS, rows)
-    history.keep(journal.versions, actor=actor.user, comment=verb)
+    history.keep(journal.versions, actor=actor.user, comment=verb, at=now)
 
 
 _COLUMNS = (

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from core.form_rendering import UnitInput
 from limits.kinds import MAX_LIMIT, OF_DOMAINS, Kind
-from parameters.forms import AdminParametersForm
+from parameters.forms import AdminParametersForm, SeparatorField
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise
@@ -20,7 +21,8 @@ def _limit(label: _StrOrPromise, *, kind: Kind) -> forms.IntegerField:
         min_value=kind.unlimited,
         max_value=MAX_LIMIT,
         initial=0,
-        help_text=_("MB; 0 means no limit.") if kind is Kind.QUOTA else _("-1 means no limit, 0 nothing."),
+        help_text=_("0 means no limit.") if kind is Kind.QUOTA else _("-1 means no limit, 0 nothing."),
+        widget=UnitInput(_("MB")) if kind is Kind.QUOTA else None,
     )
 
 
@@ -29,6 +31,7 @@ class LimitsParametersForm(AdminParametersForm):
 
     app = "limits"
 
+    sep_admins = SeparatorField(label=_("Administrators"))
     enable_admin_limits = forms.BooleanField(
         label=_("Limits of administrators"),
         help_text=_("Resellers and domain administrators create no more than their limits allow."),
@@ -43,6 +46,8 @@ class LimitsParametersForm(AdminParametersForm):
     deflt_user_mailboxes_limit = _limit(_("Mailboxes of a new administrator"), kind=Kind.MAILBOXES)
     deflt_user_mailbox_aliases_limit = _limit(_("Aliases of a new administrator"), kind=Kind.MAILBOX_ALIASES)
     deflt_user_quota_limit = _limit(_("Quota of a new reseller"), kind=Kind.QUOTA)
+
+    sep_domains = SeparatorField(label=_("Domains"))
     enable_domain_limits = forms.BooleanField(
         label=_("Limits of domains"),
         help_text=_("A domain holds no more than its limits allow, whoever adds to it."),

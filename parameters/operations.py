@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_lazy as _
@@ -12,87 +13,107 @@ from core.operations.own_account import update_own_language
 from core.policies import may_change_oneself
 from core.refusals import Refusals
 from parameters import policies, tools
-from parameters.models import Parameter, UserParameter
+from parameters.forms import ParametersForm
+from parameters.models import Preferences, SiteParameters, StoredParameters, Values
+from parameters.registry import Declaration, Level, NotYesOrNo, parsed, registry
 
 if TYPE_CHECKING:
     from core.actor import Actor
     from core.models import User
 
+Given = Mapping[str, Mapping[str, Any]]
+
 
 @operation("parameter.update", allow=policies.may_change_parameters)
-def update_parameters(_actor: Actor, /, values: Mapping[str, Mapping[str, Any]]) -> None:
-    """Set site-wide values, ``{app: {name: value}}``; each passes the field of the form that declares it."""
-    refusals = Refusals()
-    present = {app: tools.get_global_parameters(app) for app in values}
-    cleaned = _clean("global", values, present, refusals)
-    refusals.raise_if_any()
-    stored = {(row.app, row.name): row.value for row in Parameter.objects.filter(app__in=values)}
-    for (app, name), value in cleaned.items():
-        if stored.get((app, name), ...) == value:
-            continue
-        parameter, _created = Parameter.objects.update_or_create(
-            app=app, name=name, defaults={"value": value}
-        )
-        record(parameter, changed=["value"], versions=())
+def update_parameters(actor: Actor, /, values: Given) -> None:
+    """Set site-wide values, ``{app: {name: value}}``; each passes the field of the form that declares it.
+
+    A value that equals its default is not kept, so that a later default holds. A parameter that is hidden keeps its
+    value and need not have one. Codes: ``unknown_parameter``, those of the forms.
+    """
+    row, _created = SiteParameters.objects.select_for_update().get_or_create(pk=SiteParameters.THE_ROW)
+    _change(actor, "global", row, values)
     tools.forget()
 
 
 @operation("preferences.update", allow=may_change_oneself)
-def update_own_preferences(
-    actor: Actor, /, *, language: str, values: Mapping[str, Mapping[str, Any]] | None = None
-) -> User:
-    """One's own language and values of parameters, ``{app: {name: value}}``, as :func:`update_parameters`.
-
-    Codes: ``unknown_language``, ``unknown_parameter``, those of the forms.
-    """
+def update_own_preferences(actor: Actor, /, *, language: str, values: Given | None = None) -> User:
+    """One's own language and values of parameters, as :func:`update_parameters`. Further code: ``unknown_language``."""
     account = update_own_language(actor, language)
-    refusals = Refusals()
-    wanted = values or {}
-    present = {app: tools.get_user_parameters(account, app) for app in wanted}
-    cleaned = _clean("user", wanted, present, refusals)
-    refusals.raise_if_any()
-    stored = {
-        (row.app, row.name): row.value for row in UserParameter.objects.filter(owner=account, app__in=wanted)
-    }
-    for (app, name), value in cleaned.items():
-        if stored.get((app, name), ...) == value:
-            continue
-        preference, _created = UserParameter.objects.update_or_create(
-            owner=account, app=app, name=name, defaults={"value": value}
-        )
-        record(preference, changed=["value"], versions=())
+    if values:
+        # Nobody else makes it meanwhile: the row of the account is locked.
+        row = Preferences.objects.select_for_update().filter(owner=account.pk).first()
+        _change(actor, "user", row or Preferences(owner_id=account.pk), values)
     return account
 
 
 def remove_preferences_of(owners: Iterable[int]) -> None:
     """Part of the deletion of accounts."""
-    UserParameter.objects.filter(owner__id__among=list(owners)).delete()
+    Preferences.objects.filter(owner__id__among=list(owners)).delete()
 
 
-def _clean(
-    level: tools.Level,
-    values: Mapping[str, Mapping[str, Any]],
-    present: Mapping[str, Mapping[str, Any]],
-    refusals: Refusals,
-) -> dict[tuple[str, str], Any]:
-    """Values that passed their fields, by app and name."""
-    declarations = {entry.form_class.app: entry for entry in tools.registry.declarations(level)}
-    cleaned: dict[tuple[str, str], Any] = {}
-    for app, named in values.items():
-        known = tools.registry.names(level, app)
-        for name in named:
-            if name not in known:
-                refusals.add(0, f"{app}-{name}", "unknown_parameter", _("There is no such parameter."))
-        if app not in declarations:
+def _change(actor: Actor, level: Level, row: StoredParameters, values: Given) -> None:
+    refusals = Refusals()
+    after: Values = deepcopy(row.parameters)
+    changed = []
+    for app, given in values.items():
+        declaration = registry.declaration(level, app)
+        if declaration and not declaration.form_class.has_access(user=actor.user):
+            declaration = None
+        known = declaration.fields if declaration else {}
+        for name in sorted(given.keys() - known):
+            refusals.add(0, f"{app}-{name}", "unknown_parameter", _("There is no such parameter."))
+        if declaration is None:
             continue
-        complete = {f"{app}-{name}": value for name, value in {**present[app], **named}.items()}
-        form = declarations[app].form_class(complete, prefix=app)
-        for field, errors in form.errors.get_json_data().items():
-            for error in errors:
-                refusals.add(0, f"{app}-{field}", error["code"] or "invalid", error["message"])
-        cleaned.update(
-            ((app, name), form.cleaned_data[name])
-            for name in named
-            if name in known and name in form.cleaned_data
-        )
-    return cleaned
+        present = {
+            name: tools.typed(field, row.parameters.get(app, {}), name, app) for name, field in known.items()
+        }
+        ours = {name: value for name, value in given.items() if name in known}
+        for name, value in _cleaned(declaration, present, ours, refusals).items():
+            if value == present[name] and type(value) is type(present[name]):
+                continue
+            changed.append(f"{app}.{name}")
+            if value == registry.default(level, app, name):
+                after.get(app, {}).pop(name, None)
+            else:
+                after.setdefault(app, {})[name] = value
+    refusals.raise_if_any()
+    if not changed:
+        return
+    row.parameters = after
+    row.save()
+    told = registry.without_secrets(level, after)
+    for number, name in enumerate(changed):
+        subject = row.told(told, name)
+        record(subject, changed=["value"], versions=() if number else [subject])
+
+
+def _cleaned(
+    declaration: Declaration, present: Mapping[str, Any], given: Mapping[str, Any], refusals: Refusals
+) -> dict[str, Any]:
+    """Values that passed the form of their app together with those that stay; all reasons why one did not."""
+    app = declaration.app
+    wanted = {}
+    for name, value in given.items():
+        try:
+            wanted[name] = parsed(declaration.fields[name], value)
+        except NotYesOrNo:
+            refusals.add(0, f"{app}-{name}", "invalid", _("Say yes or no."))
+    form = _form(declaration, {**present, **wanted})
+    errors = form.errors.get_json_data()
+    if not errors.keys() <= wanted.keys():
+        # What was wrong before is no reason to refuse this change.
+        before = _form(declaration, present).errors.get_json_data()
+        errors = {
+            field: [error for error in found if field in wanted or error not in before.get(field, ())]
+            for field, found in errors.items()
+        }
+    for field, found in errors.items():
+        for error in found:
+            refusals.add(0, f"{app}-{field}", error["code"] or "invalid", error["message"])
+    return {name: form.cleaned_data[name] for name in wanted if name in form.cleaned_data}
+
+
+def _form(declaration: Declaration, values: Mapping[str, Any]) -> ParametersForm:
+    app = declaration.app
+    return declaration.form_class({f"{app}-{name}": value for name, value in values.items()}, prefix=app)

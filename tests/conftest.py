@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import pytest
@@ -15,8 +16,9 @@ _template = Template()
 
 
 @pytest.fixture(autouse=True)
-def _fresh_parameters() -> Iterator[None]:
-    """Values of parameters are loaded once per request; a test is one, too."""
+def _fresh_parameters(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Values of parameters are loaded once per request; a test is one, too, however long it takes."""
+    monkeypatch.setattr(tools, "RELOAD_AFTER_S", math.inf)
     tools.forget()
     yield
     tools.forget()

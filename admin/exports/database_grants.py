@@ -35,7 +35,7 @@ from admin.exports.credentials import ExportError
 from admin.exports.published_copy import TABLES
 from admin.models import MailLogin, Quota
 from core.models import Log, User
-from parameters.models import Parameter
+from parameters.models import SiteParameters
 
 SELECT, INSERT, UPDATE, DELETE = "SELECT", "INSERT", "UPDATE", "DELETE"
 _EVERYTHING = (SELECT, INSERT, UPDATE, DELETE)
@@ -120,7 +120,7 @@ def roles() -> tuple[Role, ...]:
                 (MailLogin, SELECT),
                 (MailLogin, DELETE),
                 (Log, DELETE),
-                (Parameter, SELECT),
+                (SiteParameters, SELECT),
             )
             | _columns(Log, SELECT, "id", "date_created")
             | _columns(Session, SELECT, "expire_date")

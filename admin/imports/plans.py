@@ -14,7 +14,8 @@ from admin.gateways.import_files import ImportFiles
 from admin.imports.jobs import Job, State, places_of
 from admin.imports.report import Line, Outcome, Report
 from admin.imports.row_types import row_types
-from admin.queries.listing import Page, page_at
+from admin.queries.listing import page_at
+from core.paging import Page
 
 LINES_ON_A_PAGE: Final = 100
 _WARNINGS_SHOWN: Final = 50

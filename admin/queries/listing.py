@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from core.paging import Page, page_of
 from parameters.tools import get_global_parameter
 
 if TYPE_CHECKING:
@@ -13,29 +14,6 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise
 
 T = TypeVar("T")
-
-_DIGITS = 9
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Place in a list: *first* and *last* count rows from 1; an empty list is page 1 of 1, rows 0 to 0."""
-
-    number: int
-    pages: int
-    first: int
-    last: int
-    total: int
-
-    @property
-    def has_previous(self) -> bool:
-        """There are rows before."""
-        return self.number > 1
-
-    @property
-    def has_next(self) -> bool:
-        """There are rows behind."""
-        return self.number < self.pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +50,7 @@ class Listing(Generic[T]):
 
 def page_at(wanted: str, total: int, size: int = 0) -> Page:
     """The page that the URL asks for, or the nearest that exists; *size* 0: as the parameter says."""
-    size = size or int(get_global_parameter("items_per_page", "core"))
-    pages = max(1, -(-total // size))
-    number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) <= _DIGITS else 1
-    number = min(max(number, 1), pages)
-    return Page(number, pages, min((number - 1) * size + 1, total), min(number * size, total), total)
+    return page_of(wanted, total, size or int(get_global_parameter("items_per_page", "core")))
 
 
 def rows_on(page: Page, rows: QuerySet[Any, T], order: Sequence[str]) -> list[T]:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from core import passwords, shapes
+from core import passwords, preferences, shapes
 from core.fields import ExactCharField
 from core.hashing_policy import hash_secret
 from core.roles import Role
@@ -119,6 +119,11 @@ class User(AbstractBaseUser):
         return self.role == Role.SUPER_ADMIN
 
     is_superuser = is_staff
+
+    @cached_property
+    def parameters(self) -> preferences.Chosen:
+        """What the account chose for itself: ``user.parameters.get_value("name")``."""
+        return preferences.chosen_by(self)
 
     # Django's own question, for views of plugins; the panel asks its policies.
 

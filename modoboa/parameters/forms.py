@@ -1,5 +1,5 @@
 """Stable import path for plugins: the forms that declare parameters."""
 
-from parameters.forms import AdminParametersForm, UserParametersForm
+from parameters.forms import AdminParametersForm, SeparatorField, UserParametersForm
 
-__all__ = ["AdminParametersForm", "UserParametersForm"]
+__all__ = ["AdminParametersForm", "SeparatorField", "UserParametersForm"]

@@ -133,15 +133,15 @@
     });
   }
 
-  /* data-shown-when="field=value another": the group is shown while the field has one of the values;
+  /* data-shown-when="field=value another": the group is shown while the field has one of the values ("off": not ticked);
      "field!=text": while it has another one (an address may be two controls). */
   for (const group of all("[data-shown-when]")) {
-    const [, name, sign, wanted] = group.dataset.shownWhen.match(/^(\w+)(!?=)(.*)$/);
+    const [, name, sign, wanted] = group.dataset.shownWhen.match(/^([\w-]+)(!?=)(.*)$/);
     const form = group.closest("form");
     const follow = () => {
       const sent = new FormData(form);
       if (sign === "=") {
-        const values = sent.getAll(name);
+        const values = sent.has(name) ? sent.getAll(name) : ["off"];
         group.hidden = !wanted.split(" ").some((value) => values.includes(value));
       } else {
         const value = sent.get(name) ?? `${sent.get(`${name}_local`)}@${sent.get(`${name}_domain`)}`;

@@ -16,9 +16,8 @@ from django.test import Client
 from admin.gateways.import_files import ImportFiles
 from admin.imports import jobs
 from core.actor import Actor
-from parameters import tools
-from parameters.models import Parameter
 from tests.cast import Cast, Template, assemble
+from tests.stored_parameters import store
 from tests.tables import Table
 
 Fingerprint = Callable[[], dict[str, str]]
@@ -31,8 +30,7 @@ def cast(db: None) -> Cast:  # noqa: ARG001  opens the database
 
 
 def _assembled() -> Cast:
-    Parameter.objects.create(app="core", name="rounds_number", value=1_000)
-    tools.forget()
+    store("core", rounds_number=1_000)
     return assemble()
 
 

@@ -27,10 +27,9 @@ from core.models import User
 from core.passwords import verify_password
 from core.roles import Role
 from limits.models import Allowance
-from parameters import tools
-from parameters.models import Parameter
 from tests.cast import PASSWORD, Cast
 from tests.contracts.conftest import Fingerprint
+from tests.stored_parameters import store
 
 Values = dict[str, Any]
 Browsers = Callable[[Actor | None], Client]
@@ -61,8 +60,7 @@ def _url(name: str, *args: Any) -> str:
 
 
 def _set(app: str, name: str, value: object) -> None:
-    Parameter.objects.update_or_create(app=app, name=name, defaults={"value": value})
-    tools.forget()
+    store(app, **{name: value})
 
 
 def _codes(answer: Any) -> dict[str, list[str]]:

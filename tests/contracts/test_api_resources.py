@@ -13,10 +13,9 @@ from admin.models import Alias, Domain, DomainAlias, Quota
 from admin.operations import AccountSpec, MailboxSpec, create_accounts, create_domain
 from core.roles import Role
 from limits.models import Allowance
-from parameters import tools
-from parameters.models import Parameter
 from tests.cast import PASSWORD, Cast
 from tests.contracts.api_client import Program
+from tests.stored_parameters import unset
 
 DOMAIN = {
     "quota": 0,
@@ -220,8 +219,7 @@ def test_a_sender_address_lives(cast: Cast) -> None:
 
 
 def test_resources_are_handed_out(cast: Cast) -> None:
-    Parameter.objects.filter(app="limits").delete()
-    tools.forget()
+    unset("limits")
     root, rita = Program(cast.root), Program(cast.rita)
     limits = {
         "domains": 5,

@@ -28,10 +28,9 @@ from admin.operations import (
 )
 from core.actor import Actor
 from limits.models import Allowance
-from parameters import tools
-from parameters.models import Parameter
 from tests.cast import PASSWORD, Cast
 from tests.contracts.conftest import Fingerprint
+from tests.stored_parameters import store
 
 IDENTITIES, DOMAINS = "/admin/identities/bulk/", "/admin/domains/bulk/"
 Browsers = Callable[[Actor | None], Client]
@@ -171,8 +170,7 @@ def test_a_preview_that_is_out_of_date_is_shown_anew_and_counts_anew(cast: Cast,
 def test_directories_are_kept_when_the_box_says_so(cast: Cast, dora: Client) -> None:
     ticked = {"verb": "delete", "selected": people(cast, 0, 1)}
     assert "keep_directories" not in dora.post(IDENTITIES, ticked).content.decode()
-    Parameter.objects.create(app="admin", name="handle_mailboxes", value=True)
-    tools.forget()
+    store("admin", handle_mailboxes=True)
     assert "keep_directories" in dora.post(IDENTITIES, ticked).content.decode()
     only_aliases = {"verb": "delete", "selected": aliases(cast, 0, 1)}
     assert "keep_directories" not in dora.post(IDENTITIES, only_aliases).content.decode()

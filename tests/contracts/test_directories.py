@@ -21,10 +21,10 @@ from admin.operations import MailboxSpec, create_account, delete_accounts, updat
 from core.actor import Actor
 from core.version import VERSION
 from parameters import tools
-from parameters.models import Parameter
 from tests.cast import PASSWORD, Cast
 from tests.contracts.conftest import Fingerprint
 from tests.contracts.test_bulk import heading, plan_of
+from tests.stored_parameters import store
 
 LIST, BULK = "/admin/directories/", "/admin/directories/bulk/"
 REASON = "dora.example/samuel is there already."
@@ -32,8 +32,7 @@ Browsers = Callable[[Actor | None], Client]
 
 
 def set_parameter(name: str, value: object) -> None:
-    Parameter.objects.update_or_create(app="admin", name=name, defaults={"value": value})
-    tools.forget()
+    store("admin", **{name: value})
 
 
 @pytest.fixture

@@ -17,9 +17,8 @@ from admin.models import Account, Alias, AliasRecipient, Domain, DomainAlias, Ma
 from admin.operations import create_alias, create_domain
 from limits.kinds import OF_DOMAINS
 from limits.models import Allowance
-from parameters import tools
-from parameters.models import Parameter
 from tests.cast import Cast
+from tests.stored_parameters import store
 
 Rows = list[tuple[Any, ...]]
 
@@ -201,8 +200,7 @@ def little(cast: Cast) -> Cast:
     Allowance.objects.filter(user=cast.dora.pk).update(mailboxes_max=5, mailbox_aliases_max=1)
     Domain.objects.filter(pk=cast.dora_example.pk).update(mailboxes_limit=2, mailbox_aliases_limit=1)
     values = {"enable_domain_limits": True, **{f"deflt_domain_{kind}_limit": 1 for kind in OF_DOMAINS}}
-    Parameter.objects.bulk_create(Parameter(app="limits", name=k, value=v) for k, v in values.items())
-    tools.forget()
+    store("limits", **values)
     return cast
 
 

@@ -29,10 +29,9 @@ from admin.operations import (
 from core.actor import Actor
 from core.roles import Role
 from limits.kinds import OF_DOMAINS, Kind
-from parameters import tools
-from parameters.models import Parameter
 from relaydomains.operations import RelayDomainSpec, create_relay_domains
 from tests.cast import PASSWORD, Cast
+from tests.stored_parameters import store
 
 LIST_STATEMENTS = 10
 PAGE_STATEMENTS = 15
@@ -59,7 +58,7 @@ PEOPLE = ["root", "rita", "dora"]
 @pytest.fixture
 def few(cast: Cast) -> Cast:
     """Two of everything that is listed, for everybody who looks."""
-    Parameter.objects.create(app="core", name="items_per_page", value=500)
+    store("core", items_per_page=500)
     _add(cast, 0, 2)
     return cast
 
@@ -178,8 +177,7 @@ def test_what_htmx_replaces_asks_for_no_limits(
 def test_limits_cost_the_same_for_2_and_for_22_rows(
     person: str, few: Cast, browser_of: Callable[[Actor | None], Client]
 ) -> None:
-    Parameter.objects.create(app="limits", name="enable_domain_limits", value=True)
-    tools.forget()
+    store("limits", enable_domain_limits=True)
     domain, account = few.reseller_example, few.rita.pk
     unlimited: dict[str, Any] = {f"{kind}_limit": -1 for kind in OF_DOMAINS}
     update_domains(few.root, [DomainChange(domain=domain, **unlimited)])

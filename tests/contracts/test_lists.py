@@ -23,8 +23,8 @@ from admin.operations import (
     update_domain,
 )
 from core.actor import Actor
-from parameters.models import Parameter
 from tests.cast import PASSWORD, Cast
+from tests.stored_parameters import store
 
 DOMAINS, IDENTITIES = "/admin/domains/", "/admin/identities/"
 SORTS = {
@@ -143,7 +143,7 @@ def test_people_see_only_their_own_in_lists(cast: Cast, browser_of: Callable[[Ac
 
 
 def _fill(cast: Cast) -> None:
-    Parameter.objects.create(app="core", name="items_per_page", value=5)
+    store("core", items_per_page=5)
     addresses = [f"p{number:02}@dora.example" for number in range(11)]
     create_accounts(
         cast.root,
@@ -176,14 +176,13 @@ def test_all_pages_together_are_the_list_whichever_end_they_were_reached_from(
     cast: Cast, root: Client
 ) -> None:
     _fill(cast)
-    size = Parameter.objects.filter(name="items_per_page")
     whole: list[str] = []
     for sort in SORTS[IDENTITIES]:
         for asked in (sort, f"-{sort}"):
-            size.update(value=5)
+            store("core", items_per_page=5)
             pages = [_names(root, IDENTITIES, sort=asked, page=str(number)) for number in range(1, 6)]
             assert [len(page) for page in pages] == [5, 5, 5, 5, 3]
-            size.update(value=500)
+            store("core", items_per_page=500)
             whole = _names(root, IDENTITIES, sort=asked)
             assert [name for page in pages for name in page] == whole
             assert len(set(whole)) == 23

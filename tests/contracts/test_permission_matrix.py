@@ -43,11 +43,11 @@ from core.operations.resets import link_of
 from core.operations.tokens import create_token
 from core.roles import Role
 from core.views.resets import IN_COOKIE
-from parameters.models import Parameter
 from relaydomains.operations import RelayDomainSpec, create_relay_domains
 from tests.cast import PASSWORD, Cast
 from tests.contracts.api_matrix import API_MATRIX, body_of, noun_of
 from tests.contracts.conftest import Fingerprint
+from tests.stored_parameters import store
 
 PEOPLE = ("anonymous", "root", "rita", "dora", "sam", "mallory", "disabled")
 DOMAINS = {"doras": "dora.example", "mallorys": "mallory.example", "ritas": "reseller.example"}
@@ -632,7 +632,7 @@ def test_everybody_gets_what_the_matrix_says_and_a_denial_changes_nothing(
 ) -> None:
     stage = Stage(cast)
     (tmp_path / "master.cf").write_text("new unix - - y - - smtp\n")
-    Parameter.objects.create(app="relaydomains", name="master_cf_path", value=str(tmp_path / "master.cf"))
+    store("relaydomains", master_cf_path=str(tmp_path / "master.cf"))
     browsers = {name: browser_of(actor) for name, actor in stage.people.items()}
     update_account(cast.root, Account.objects.get(username="ghost@dora.example"), is_active=False)
     kept = tmp_path / "data"

@@ -12,9 +12,9 @@ from admin.models import Account, Quota
 from admin.operations import AccountSpec, MailboxSpec, create_accounts, update_account
 from core.actor import Actor
 from core.roles import Role
-from parameters.models import Parameter
 from tests.cast import PASSWORD, Cast
 from tests.contracts.test_lists import HOSTILE
+from tests.stored_parameters import store
 
 URL = "/admin/identities/quotas/"
 MIB = 1024 * 1024
@@ -84,11 +84,10 @@ def test_every_column_sorts(sort: str, names: str, rita: Client) -> None:
 
 
 def test_all_pages_together_are_the_list_whichever_end_they_were_reached_from(rita: Client) -> None:
-    size = Parameter.objects.create(app="core", name="items_per_page", value=5)
     for sort in [*SORTS, *(f"-{one}" for one in SORTS)]:
-        Parameter.objects.filter(pk=size.pk).update(value=5)
+        store("core", items_per_page=5)
         pages = [_names(rita, sort=sort, page=str(number)) for number in (1, 2)]
-        Parameter.objects.filter(pk=size.pk).update(value=500)
+        store("core", items_per_page=500)
         assert "".join(pages) == _names(rita, sort=sort)
         assert [len(page) for page in pages] == [5, 2]
 

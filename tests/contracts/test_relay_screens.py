@@ -27,8 +27,6 @@ from admin.operations import (
 from core.actor import Actor
 from core.models import Log
 from limits.models import Allowance
-from parameters import tools
-from parameters.models import Parameter
 from relaydomains.models import RelayDomain, Service
 from relaydomains.operations import (
     RelaySpec,
@@ -42,6 +40,7 @@ from relaydomains.queries import services
 from tests.cast import PASSWORD, Cast
 from tests.contracts.conftest import Fingerprint
 from tests.contracts.opened_forms import opened
+from tests.stored_parameters import store
 
 Values = dict[str, Any]
 Browsers = Callable[[Actor | None], Client]
@@ -180,8 +179,7 @@ def test_only_a_super_administrator_reaches_hosts_that_are_not_public(
 
 
 def test_limits_of_a_relay_domain_are_set_in_their_own_step(root: Client) -> None:
-    Parameter.objects.create(app="limits", name="enable_domain_limits", value=True)
-    tools.forget()
+    store("limits", enable_domain_limits=True)
     limits = {"domain_aliases_limit": "1", "mailboxes_limit": "3", "mailbox_aliases_limit": "-1"}
     values = NEW | limits | {"domain_admins_limit": "2"}
     assert root.post(_url("relay_domain_create"), values).status_code == 302
@@ -531,8 +529,7 @@ def master_cf(db: None, tmp_path: Path) -> Path:  # noqa: ARG001  opens the data
     """The file that the parameters name."""
     path = tmp_path / "master.cf"
     path.write_text(MASTER_CF)
-    Parameter.objects.create(app="relaydomains", name="master_cf_path", value=str(path))
-    tools.forget()
+    store("relaydomains", master_cf_path=str(path))
     return path
 
 

@@ -27,9 +27,8 @@ from core.roles import Role
 from limits.kinds import HANDED_OUT, Kind
 from limits.models import Allowance, Usage
 from limits.operations import Grant, grant
-from parameters import tools
-from parameters.models import Parameter
 from tests.cast import PASSWORD, Cast
+from tests.stored_parameters import store
 
 Browsers = Callable[[Actor | None], Client]
 ACCOUNT_FIELDS = [f"{kind}_limit" for kind in Kind]
@@ -38,8 +37,7 @@ DOMAIN_FIELDS = ["domain_aliases_limit", "mailboxes_limit", "mailbox_aliases_lim
 
 
 def _switch(name: str, *, on: bool) -> None:
-    Parameter.objects.update_or_create(app="limits", name=name, defaults={"value": on})
-    tools.forget()
+    store("limits", **{name: on})
 
 
 def _limit(cast: Cast, actor: Actor, limits: Mapping[Kind, int]) -> None:
@@ -392,8 +390,7 @@ def test_a_limit_that_somebody_else_changed_is_refused_once(cast: Cast, browser_
 
 def test_a_domain_is_created_and_changed_with_its_limits(cast: Cast, browser_of: Browsers) -> None:
     _switch("enable_domain_limits", on=True)
-    Parameter.objects.create(app="limits", name="deflt_domain_mailboxes_limit", value=25)
-    tools.forget()
+    store("limits", deflt_domain_mailboxes_limit=25)
     rita, url = browser_of(cast.rita), _url("domain_create")
     form = rita.get(url).context["form"]
     assert [form[name].value() for name in DOMAIN_FIELDS] == [0, 25, 0, 0]

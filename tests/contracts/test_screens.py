@@ -20,9 +20,9 @@ from core.actor import Actor
 from core.models import Log, User
 from core.passwords import verify_password
 from core.roles import Role
-from parameters.models import Parameter
 from tests.cast import PASSWORD, Cast
 from tests.contracts.conftest import Fingerprint
+from tests.stored_parameters import store
 
 Values = dict[str, Any]
 DOMAIN: Values = {"name": "new.example", "enabled": "on"}
@@ -93,8 +93,7 @@ def test_a_domain_is_created_with_everything_that_was_entered(root: Client) -> N
 
 
 def test_a_new_domain_begins_with_the_parameters(root: Client) -> None:
-    Parameter.objects.create(app="admin", name="default_domain_quota", value=2048)
-    Parameter.objects.create(app="admin", name="default_mailbox_quota", value=300)
+    store("admin", default_domain_quota=2048, default_mailbox_quota=300)
     page = root.get(_url("domain_create")).content.decode()
     assert 'value="2 GB"' in page
     assert 'value="300 MB"' in page

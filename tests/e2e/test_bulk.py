@@ -9,11 +9,10 @@ from playwright.sync_api import expect
 
 from admin.models import Account, Alias
 from admin.operations import AliasSpec, create_aliases
-from parameters import tools
-from parameters.models import Parameter
 from tests.cast import Cast
 from tests.e2e.conftest import PHONE
 from tests.e2e.test_main_path import sign_in
+from tests.stored_parameters import store
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def twelve(people: Cast) -> Cast:
     """Aliases on three pages."""
-    Parameter.objects.create(app="core", name="items_per_page", value=5)
-    tools.forget()
+    store("core", items_per_page=5)
     to = ("sam@dora.example",)
     create_aliases(
         people.root, [AliasSpec(address=f"a{number:02}@dora.example", recipients=to) for number in range(12)]

@@ -23,12 +23,11 @@ from core.operations.resets import link_of
 from core.operations.tokens import create_token
 from core.roles import Role
 from limits.kinds import Kind
-from parameters import tools
-from parameters.models import Parameter
 from relaydomains.operations import create_relay_domain
 from tests.cast import PASSWORD, Cast
 from tests.e2e.conftest import ARTIFACTS, PHONE, WIDE
 from tests.e2e.test_main_path import sign_in
+from tests.stored_parameters import store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,6 +77,9 @@ def screens(people: Cast) -> dict[str, str]:
         "user_token_create": "/user/tokens/new/",
         "user_token_delete_all": "/user/tokens/revoke/",
         "settings_api": "/settings/api/",
+        "site_parameters": "/settings/parameters/",
+        "parameter_history": "/settings/parameters/history/",
+        "preference_history": "/user/preferences/history/",
         "style_guide": "/style-guide/",
         "not_found": "/nowhere/",
     }
@@ -161,8 +163,7 @@ def test_every_screen_is_clean(page: Page, people: Cast, size: ViewportSize) -> 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_every_screen_with_limits_is_clean(page: Page, people: Cast, size: ViewportSize) -> None:
-    Parameter.objects.create(app="limits", name="enable_domain_limits", value=True)
-    tools.forget()
+    store("limits", enable_domain_limits=True)
     domain, rita = people.reseller_example, people.rita.pk
     update_domain(people.root, domain, mailboxes_limit=5, mailbox_aliases_limit=0, domain_admins_limit=-1)
     limits = {Kind.DOMAINS: 1, Kind.DOMAIN_ADMINS: 4, Kind.MAILBOXES: 20, Kind.MAILBOX_ALIASES: 0}
@@ -219,8 +220,7 @@ def test_every_screen_about_relay_domains_is_clean(
     mailbox = MailboxSpec(address="here@old.example")
     create_account(people.root, username="here@old.example", password=PASSWORD, mailbox=mailbox)
     create_alias(people.dora, address="team@dora.example", recipients=("boss@old.example",))
-    Parameter.objects.create(app="relaydomains", name="master_cf_path", value=str(tmp_path / "master.cf"))
-    tools.forget()
+    store("relaydomains", master_cf_path=str(tmp_path / "master.cf"))
     page.set_viewport_size(size)
     sign_in(page, "root")
     screens = {
@@ -265,8 +265,7 @@ def test_every_screen_about_relay_domains_is_clean(
 
 @pytest.mark.parametrize("size", SIZES)
 def test_every_screen_about_mail_directories_is_clean(page: Page, people: Cast, size: ViewportSize) -> None:
-    Parameter.objects.create(app="admin", name="handle_mailboxes", value=True)
-    tools.forget()
+    store("admin", handle_mailboxes=True)
     domain, sam = people.dora_example.pk, Account.objects.get(pk=people.sam.pk)
     for name in ("max", "eva"):
         address = f"{name}@dora.example"

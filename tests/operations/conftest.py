@@ -12,9 +12,8 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection, connections
 from hypothesis import HealthCheck, Phase, settings
 
-from parameters import tools
-from parameters.models import Parameter
 from tests.cast import Cast, Template, assemble
+from tests.stored_parameters import store
 
 pytest.register_assert_rewrite("tests.operations.evidence")
 from tests.operations.evidence import overdrawn  # noqa: E402  rewritten only from here on
@@ -31,8 +30,7 @@ settings.register_profile(
 
 def hash_cheaply() -> None:
     """Hashing is slow on purpose, and rarely what a test is about."""
-    Parameter.objects.create(app="core", name="rounds_number", value=1_000)
-    tools.forget()
+    store("core", rounds_number=1_000)
 
 
 def cheaply_assembled() -> Cast:

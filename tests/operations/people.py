@@ -11,9 +11,8 @@ from core.actor import Actor
 from core.roles import Role
 from limits.kinds import Kind
 from limits.models import Allowance
-from parameters import tools
-from parameters.models import Parameter
 from tests.cast import PASSWORD, Cast
+from tests.stored_parameters import store
 
 
 def account_of(actor: Actor) -> Account:
@@ -57,5 +56,4 @@ def without_limits(actor: Actor) -> None:
 
 def set_parameter(name: str, *, value: object, app: str = "admin") -> None:
     """A parameter that somebody changed."""
-    Parameter.objects.update_or_create(app=app, name=name, defaults={"value": value})
-    tools.forget()
+    store(app, **{name: value})

@@ -39,7 +39,6 @@ from admin.operations import (
 from core.models import ApiToken, Log, User
 from core.passwords import verify_password
 from core.roles import Role
-from parameters.models import Parameter
 from parameters.tools import forget
 from tests.cast import PASSWORD, Cast
 from tests.operations.evidence import (
@@ -54,6 +53,7 @@ from tests.operations.evidence import (
 )
 from tests.operations.people import account_of, person, simple, without_limits
 from tests.published import routes, sends_from, who_sends
+from tests.stored_parameters import store
 
 # --- who ------------------------------------------------------------------------------------------------------
 
@@ -324,8 +324,7 @@ def test_a_mailbox_without_a_quota_follows_its_domain(cast: Cast) -> None:
 
 
 def test_a_random_password_is_shown_once_works_and_passes_the_validators(cast: Cast) -> None:
-    Parameter.objects.create(app="core", name="random_password_length", value=20)
-    forget()
+    store("core", random_password_length=20)
     created = create_accounts(cast.dora, [simple(f"p{number}@dora.example") for number in range(3)])
     passwords = [each.password for each in created]
     assert len(set(passwords)) == 3
@@ -339,7 +338,7 @@ def test_drawing_passwords_for_a_batch_opens_no_further_connection(cast: Cast) -
     forget()
     with statements() as run:
         create_accounts(cast.dora, [simple(f"p{number}@dora.example") for number in range(8)])
-    assert len([sql for sql in run if "parameters_parameter" in sql]) == 1
+    assert len([sql for sql in run if "parameters_siteparameters" in sql]) == 1
 
 
 def test_a_row_that_dovecot_wrote_before_us_is_kept(cast: Cast) -> None:

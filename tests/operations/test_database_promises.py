@@ -227,7 +227,7 @@ def test_nothing_that_is_one_of_a_kind_exists_twice() -> None:
     with pytest.raises(IntegrityError):
         insert("mail_route", address="sam@dora.example", targets="sam@dora.example", ends_here=True)
     with pytest.raises(IntegrityError):
-        insert("parameters_parameter", app="core", name="rounds_number", value="1")
+        insert("parameters_siteparameters", id=1, parameters="{}")
 
 
 def test_an_account_has_one_mailbox() -> None:

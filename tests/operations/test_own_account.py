@@ -27,7 +27,7 @@ from core.roles import Role
 from core.throttling import Throttled
 from modoboa.parameters import forms as plugin_forms
 from parameters import tools
-from parameters.models import UserParameter
+from parameters.models import Preferences
 from parameters.operations import update_own_preferences
 from tests.cast import PASSWORD, Cast
 from tests.operations.evidence import (
@@ -375,4 +375,4 @@ def test_tokens_and_preferences_go_with_their_account(cast: Cast) -> None:
     update_own_preferences(actor, language="", values={THIS_APP: {"colour": "blue"}})
     delete_accounts(cast.root, [Account.objects.get(pk=person.pk)])
     assert [each.owner_id for each in ApiToken.objects.all()] == [cast.sam.pk]
-    assert not UserParameter.objects.exists()
+    assert not Preferences.objects.exists()

@@ -15,10 +15,11 @@ from core.models import Log
 from modoboa.parameters import forms as plugin_forms
 from modoboa.parameters import tools as plugin_tools
 from parameters import tools
-from parameters.models import Parameter
+from parameters.models import SiteParameters
 from parameters.operations import update_parameters
 from tests.cast import Cast
 from tests.operations.evidence import events, forbidden, nothing_written, refused, refused_as
+from tests.stored_parameters import store
 
 THIS_APP = "tests"  # the first part of this module's name, as a plugin's is its own
 
@@ -64,7 +65,10 @@ def test_a_form_of_another_level_is_not_registered() -> None:
 @pytest.mark.usefixtures("db")
 def test_every_default_is_a_value_that_its_own_form_accepts() -> None:
     for entry in tools.registry.declarations("global"):
-        form = entry.form_class(tools.get_global_parameters(entry.form_class.app))
+        values = tools.get_global_parameters(entry.app)
+        form = entry.form_class(
+            {f"{entry.app}-{name}": value for name, value in values.items()}, prefix=entry.app
+        )
         assert form.errors == {}, entry.form_class.app
 
 
@@ -89,8 +93,7 @@ def test_a_parameter_that_nobody_declares_is_not_defined(name: str, app: str) ->
 
 @pytest.mark.usefixtures("plugin")
 def test_a_value_that_was_saved_replaces_the_default_and_false_is_a_value() -> None:
-    Parameter.objects.create(app=THIS_APP, name="is_fast", value=False)
-    Parameter.objects.create(app=THIS_APP, name="wheels", value=3)
+    store(THIS_APP, is_fast=False, wheels=3)
     assert plugin_tools.get_global_parameter("is_fast") is False
     assert plugin_tools.get_global_parameters(THIS_APP) == {"colour": "red", "wheels": 3, "is_fast": False}
 
@@ -107,7 +110,7 @@ def test_only_the_first_read_of_a_request_asks_the_database() -> None:
 @pytest.mark.usefixtures("plugin")
 def test_the_next_request_sees_what_another_process_saved(client: Client) -> None:
     assert tools.get_global_parameter("wheels") == 4
-    Parameter.objects.create(app=THIS_APP, name="wheels", value=3)
+    SiteParameters.objects.update(parameters={THIS_APP: {"wheels": 3}})
     assert tools.get_global_parameter("wheels") == 4
     client.get("/accounts/login/")
     assert tools.get_global_parameter("wheels") == 3
@@ -165,8 +168,9 @@ def test_saved_values_are_cleaned_seen_at_once_and_recorded(cast: Cast) -> None:
     )
     assert tools.get_global_parameter("items_per_page", "core") == 50
     assert tools.get_global_parameter("default_domain_quota", "admin") == 10
-    assert Parameter.objects.get(app="core", name="items_per_page").value == 50
-    assert not Parameter.objects.filter(name="random_password_length").exists(), "only what was named"
+    stored = SiteParameters.objects.get().parameters
+    assert stored["core"]["items_per_page"] == 50
+    assert "random_password_length" not in stored["core"], "only what was named"
     assert sorted(events()[before:]) == [
         ("parameter.update", "admin.default_domain_quota", ["value"]),
         ("parameter.update", "core.items_per_page", ["value"]),

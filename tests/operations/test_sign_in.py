@@ -24,10 +24,9 @@ from core import passwords
 from core.models import Log, User
 from core.passwords import hash_password, scheme_of, verify_password
 from core.roles import Role
-from parameters.models import Parameter
 from parameters.operations import update_parameters
-from parameters.tools import forget
 from tests.cast import PASSWORD, Cast
+from tests.operations.people import set_parameter
 
 pytestmark = pytest.mark.usefixtures("cast")
 
@@ -241,8 +240,7 @@ def test_a_hash_of_the_preferred_scheme_and_strength_is_kept(cast: Cast, client:
 
 
 def test_a_new_number_of_rounds_reaches_an_account_at_its_next_sign_in(cast: Cast, client: Client) -> None:
-    Parameter.objects.filter(name="rounds_number").update(value=2_000)
-    forget()
+    set_parameter("rounds_number", value=2_000, app="core")
     sign_in(client, "sam@dora.example")
     assert "$rounds=2000$" in User.objects.get(pk=cast.sam.pk).password
 
@@ -250,8 +248,7 @@ def test_a_new_number_of_rounds_reaches_an_account_at_its_next_sign_in(cast: Cas
 def test_a_password_that_the_preferred_scheme_cannot_take_keeps_its_hash(cast: Cast, client: Client) -> None:
     long = "Long-" * 30 + "1"
     User.objects.filter(pk=cast.sam.pk).update(password=hash_password(long, "sha512crypt", 1_000))
-    Parameter.objects.create(app="core", name="password_scheme", value="blfcrypt")
-    forget()
+    set_parameter("password_scheme", value="blfcrypt", app="core")
     assert sign_in(client, "sam@dora.example", long) == 302
     assert scheme_of(User.objects.get(pk=cast.sam.pk).password) == "SHA512-CRYPT"
 

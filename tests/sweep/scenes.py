@@ -28,9 +28,8 @@ from admin.operations import (
 from admin.publication import home_of
 from core.actor import Actor
 from core.models import Log
-from parameters import tools
-from parameters.models import Parameter
 from tests.cast import first_super_admin, no_limits, services
+from tests.stored_parameters import store
 
 NEAR: Final = "near.example"
 # Below the mail root another file system is mounted there, in scenes that cross devices.
@@ -63,11 +62,9 @@ class Stage:
         """Two domains and somebody who may do everything; the panel handles directories."""
         no_limits()
         services()
-        Parameter.objects.create(app="core", name="rounds_number", value=1_000)
+        store("core", rounds_number=1_000)
         owner = pwd.getpwuid(os.geteuid()).pw_name
-        for name, value in (("handle_mailboxes", True), ("mailboxes_owner", owner)):
-            Parameter.objects.create(app="admin", name=name, value=value)
-        tools.forget()
+        store("admin", handle_mailboxes=True, mailboxes_owner=owner)
         self.actor = first_super_admin()
         for name in (NEAR, FAR):
             create_domain(self.actor, name=name)

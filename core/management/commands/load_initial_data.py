@@ -63,7 +63,7 @@ class Command(PanelCommand):
         if options["extra_fixtures"]:
             make_fixtures(Actor(User.objects.active().super_admins().order_by("pk")[0], Credential.COMMAND))
 
-    def _make_administrator(self, options: dict[str, Any]) -> None:
+    def _make_administrator(self, options: Mapping[str, Any]) -> None:
         try:
             name = canonical_login_name(options["admin_username"])
         except AddressError as error:

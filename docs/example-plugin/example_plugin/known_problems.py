@@ -1,8 +1,7 @@
 """Repairs that the plugin knows."""
 
-from modoboa.core.repair import Problem
-
 from example_plugin.models import AccountNote
+from modoboa.core.repair import Problem
 
 
 def blank_notes(actor, dry_run):
