@@ -1,1 +1,3 @@
-"""Repairs that the plugin knows."""
+"""Repairs that the plugin knows, for ``modo repair``: none."""
+
+known_problems = []
