@@ -44,7 +44,7 @@ from core.refusals import Refusal
 from core.roles import Role
 from core.signals import account_auto_created
 from modoboa.core.extensions import exts_pool as documented_pool
-from modoboa.lib.permissions import get_account_roles, get_object_owner
+from modoboa.lib.permissions import get_account_roles, get_object_owner, may_access
 from parameters import tools
 from tests.cast import PASSWORD, Cast
 from tests.contracts.opened_forms import opened
@@ -233,14 +233,19 @@ def test_the_api_of_a_plugin_answers_below_ours(cast: Cast) -> None:
     assert reverse("api:example-note-list") == "/api/v1/example/notes/"
     DomainNote.objects.create(domain=cast.mallory_example, text="hers")
     DomainNote.objects.create(domain=cast.dora_example, text="yours")
+    yours = [{"domain__name": "dora.example", "text": "yours"}]
 
-    def asked(scopes: list[str], **query: str) -> Any:
-        token = create_token(cast.dora, name="t", scopes=scopes, current_password=PASSWORD).clear
+    def asked(
+        scopes: list[str], actor: Actor = cast.dora, domains: tuple[str, ...] = (), **query: str
+    ) -> Any:
+        token = create_token(actor, name="t", scopes=scopes, domains=domains, current_password=PASSWORD).clear
         return Client(headers={"Authorization": f"Token {token}"}).get(
             reverse("api:example-note-list"), query
         )
 
-    assert asked(["domains:read"]).json() == [{"domain": "dora.example", "text": "yours"}]
+    assert asked(["domains:read"]).json() == yours
+    some = asked(["domains:read"], cast.root, ("dora.example",))
+    assert some.json() == yours
     assert asked(["accounts:read"]).status_code == 403
     refused = asked(["domains:read"], fail="1")
     assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
@@ -459,6 +464,9 @@ def test_a_veto_is_a_refusal_beside_its_field(cast: Cast) -> None:
     assert refused.value.codes == [(0, "address", "vetoed")]
     assert str(refused.value.reasons[0].message) == "No aliases in quiet domains."
     assert get_object_owner(quiet) == cast.root.user
+    assert may_access(cast.root.user, quiet)
+    assert not may_access(cast.dora.user, quiet)
+    assert may_access(cast.dora.user, cast.sam.user)
 
 
 def test_a_plugin_may_know_recipients_that_nobody_has_here(cast: Cast) -> None:
