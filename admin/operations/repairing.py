@@ -42,7 +42,7 @@ def adopt_orphans(actor: Actor, /, *, dry_run: bool) -> list[str]:  # noqa: ARG0
     )
     lines = []
     for rows, domain_column, roles in orphans:
-        found = list(rows.filter(owner__isnull=True).select_for_update(of=("self",)).order_by("pk"))
+        found = list(rows.filter(owner__isnull=True).select_for_update().order_by("pk"))
         domains = {getattr(row, domain_column) for row in found} if domain_column else set()
         first = _first_administrators(domains, roles, names)
         for row in found:
