@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from django import forms
 
+from core import plugins
 from parameters.forms import AdminParametersForm, ParametersForm, SeparatorField, UserParametersForm
 
 if TYPE_CHECKING:
@@ -63,8 +64,12 @@ class Registry:
         self._declarations[level, form_class.app] = Declaration(form_class, title)
 
     def declarations(self, level: Level) -> Iterator[Declaration]:
-        """Registered forms: the core first, then by title."""
-        chosen = [entry for (of_level, _app), entry in self._declarations.items() if of_level == level]
+        """Registered forms: the core first, then by title; not those of plugins that failed later."""
+        chosen = [
+            entry
+            for (of_level, _app), entry in self._declarations.items()
+            if of_level == level and not plugins.is_disabled(entry.form_class.__module__)
+        ]
         yield from sorted(chosen, key=lambda entry: (entry.app != "core", str(entry.title)))
 
     def declaration(self, level: Level, app: str) -> Declaration | None:
