@@ -16,6 +16,7 @@ from core.passwords import DEFAULT_SCHEME, MAX_ROUNDS, MIN_ROUNDS, SCHEMES, Pass
 from parameters.forms import AdminParametersForm, SeparatorField
 from parameters.tools import get_global_parameter
 
+_LOGIN_NAME: Final = "%(user)s"
 _SECRET_LENGTHS: Final = (16, 24, 32)
 _MAX_PORT: Final = 65_535
 _MOST_DAYS: Final = 36_500
@@ -296,13 +297,10 @@ class GeneralParametersForm(AdminParametersForm):
     def clean_ldap_user_dn_template(self) -> str:
         """The login name, and nothing else, can be put in."""
         template: str = self.cleaned_data["ldap_user_dn_template"]
-        try:
-            is_one = not template or template % {"user": "a"} != template % {"user": "b"}
-        except (KeyError, TypeError, ValueError):
-            is_one = False
-        if not is_one:
-            message = _("Write %(user)s where the login name belongs, and no other placeholder.")
-            raise forms.ValidationError(message, code="wrong_template", params={"user": "%(user)s"})
+        others = template.replace("%%", "").replace(_LOGIN_NAME, "")
+        if template and (_LOGIN_NAME not in template or "%" in others):
+            message = _("Put the placeholder of the login name in, as it is shown here, and no other one.")
+            raise forms.ValidationError(message, code="wrong_template")
         return template
 
 

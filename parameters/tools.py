@@ -45,7 +45,7 @@ _log = logging.getLogger("modoboa")
 @dataclass(slots=True)
 class _Snapshot:
     stored: Values
-    loaded_at: float = field(default_factory=time.monotonic)
+    loaded_at: float
     typed: dict[tuple[str, str], Any] = field(default_factory=dict)
 
 
@@ -57,7 +57,7 @@ _applied: tuple[int, Values] | None = None
 def _snapshot() -> _Snapshot:
     known: _Snapshot | None = getattr(_loaded, "snapshot", None)
     if known is None or _is_stale(known):
-        known = _loaded.snapshot = _Snapshot(_site_values())
+        known = _loaded.snapshot = _Snapshot(_site_values(), time.monotonic())
         _apply_settings(known.stored)
     return known
 

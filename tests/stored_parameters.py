@@ -22,3 +22,14 @@ def unset(app: str) -> None:
     row.parameters.pop(app, None)
     row.save()
     tools.forget()
+
+
+def posted(**changed: Any) -> dict[str, Any]:
+    """The form "Parameters" as a browser sends it; *changed* by ``app__name``, None for a box that is not ticked."""
+    values: dict[str, Any] = {}
+    for declaration in tools.registry.declarations("global"):
+        for name, value in tools.get_global_parameters(declaration.app).items():
+            if name not in declaration.secrets and value is not False:
+                values[f"{declaration.app}-{name}"] = "on" if value is True else value
+    values |= {name.replace("__", "-", 1): value for name, value in changed.items()}
+    return {name: value for name, value in values.items() if value is not None}

@@ -260,6 +260,8 @@ def test_pages_of_one_object_cost_the_same_for_2_and_for_22_rows(
         reverse("core:user_password"),
         reverse("core:user_token_list"),
         reverse("parameters:user_preferences"),
+        reverse("parameters:site_parameters"),
+        reverse("parameters:parameter_history"),
     ]
     browser = browser_of(few.root)
     _statements(browser, urls[0])

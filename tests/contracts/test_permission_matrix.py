@@ -47,7 +47,7 @@ from relaydomains.operations import RelayDomainSpec, create_relay_domains
 from tests.cast import PASSWORD, Cast
 from tests.contracts.api_matrix import API_MATRIX, body_of, noun_of
 from tests.contracts.conftest import Fingerprint
-from tests.stored_parameters import store
+from tests.stored_parameters import posted, store
 
 PEOPLE = ("anonymous", "root", "rita", "dora", "sam", "mallory", "disabled")
 DOMAINS = {"doras": "dora.example", "mallorys": "mallory.example", "ritas": "reseller.example"}
@@ -119,6 +119,18 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
         "GET": "                           in   200  403  403  403  403  in",
         # It turns the access off: everybody has a token here.
         "POST": "                          in   302  403  403  403  403  in",
+    },
+    "parameters:site_parameters": {
+        "GET": "                           in   200  403  403  403  403  in",
+        "POST": "                          in   302  403  403  403  403  in",
+    },
+    "parameters:parameter_history": {
+        "GET": "                           in   200  403  403  403  403  in",
+        "POST": "                          in   405  405  405  405  405  in",
+    },
+    "parameters:preference_history": {
+        "GET": "                           in   200  200  200  200  200  in",
+        "POST": "                          in   405  405  405  405  405  in",
     },
     "parameters:user_preferences": {
         "GET": "                           in   200  200  200  200  200  in",
@@ -543,6 +555,7 @@ class Stage:
                 "current_password": PASSWORD,
             },
             ("user", "preferences"): {"language": "fr"},
+            ("site", "parameters"): posted(core__items_per_page=50),
             ("user", "forward"): {"recipients": "else@where.example"},
             ("import", "create"): {
                 "file": SimpleUploadedFile("new.csv", b"domain;new.example;0;0;true"),

@@ -20,7 +20,8 @@ from tests.e2e.test_screens import look_at
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Page, ViewportSize
+    from playwright.sync_api import Browser, Page, ViewportSize
+    from pytest_django.live_server_helper import LiveServer
 
 PATH = "/settings/parameters/"
 
@@ -86,3 +87,74 @@ def test_every_screen_of_parameters_is_clean(page: Page, people: Cast, size: Vie
     look_at(page, "parameters_refused")
     page.goto("/user/preferences/#tab-webmail")
     look_at(page, "preferences_of_a_plugin")
+
+
+def test_parameters_are_found_changed_and_given_their_defaults_back(page: Page, people: Cast) -> None:
+    update_parameters(people.root, {"core": {"items_per_page": 50}})
+    sign_in(page, "root")
+    page.get_by_role("link", name="Parameters", exact=True).click()
+    scheme, trash = (
+        page.get_by_label("Default password scheme"),
+        page.get_by_role("spinbutton", name="Days in the trash"),
+    )
+    expect(scheme).to_be_visible()
+    page.get_by_role("link", name="Administration").click()
+    expect(scheme).to_be_hidden()
+    expect(trash).to_be_hidden()
+    page.get_by_label("Handle mailboxes on filesystem").check()
+    expect(trash).to_be_visible()
+    trash.fill("9")
+
+    # A search goes over all tabs, by names too; leaving it comes back to the tab.
+    search = page.get_by_label("Search parameters")
+    search.fill("items_per_page")
+    rows = page.get_by_role("spinbutton", name="Items per page")
+    expect(rows).to_be_visible()
+    expect(trash).to_be_hidden()
+    page.get_by_role("button", name="Reset “Items per page” to its default").click()
+    expect(rows).to_have_value("30")
+    search.fill("")
+    expect(trash).to_be_visible()
+    expect(rows).to_be_hidden()
+    search.fill("ldap port")
+    expect(page.get_by_text("Nothing matches")).to_be_visible()
+    search.press("Escape")
+
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("The parameters were saved.")).to_be_visible()
+    expect(trash).to_be_visible()
+    expect(trash).to_have_value("9")
+    tools.forget()
+    values = [
+        tools.get_global_parameter(*each)
+        for each in (("items_per_page", "core"), ("mailbox_trash_days", "admin"))
+    ]
+    assert values == [30, 9]
+    expect(page.get_by_role("region", name="Recent changes")).to_contain_text("7 days")
+
+    # What depends on something that depends on something else.
+    page.get_by_role("link", name="General").click()
+    page.locator("#tab-core").get_by_text("Not used yet").first.click()
+    base = page.get_by_label("Search base", exact=True)
+    page.get_by_label("Authentication type").select_option("ldap")
+    page.get_by_label("Authentication method").select_option("searchbind")
+    expect(base).to_be_visible()
+    page.get_by_label("Authentication type").select_option("local")
+    expect(base).to_be_hidden()
+
+
+def test_without_scripts_all_tabs_are_there_and_a_reset_is_a_button(
+    browser: Browser, live_server: LiveServer, people: Cast
+) -> None:
+    update_parameters(people.root, {"core": {"items_per_page": 50}})
+    profile = browser.new_context(base_url=live_server.url, java_script_enabled=False, locale="en-US")
+    page = profile.new_page()
+    sign_in(page, "root")
+    page.goto(PATH)
+    expect(page.get_by_label("Default password scheme")).to_be_visible()
+    expect(page.get_by_role("spinbutton", name="Days in the trash")).to_be_visible()
+    page.get_by_role("spinbutton", name="Days in the trash").fill("9")
+    page.get_by_role("button", name="Reset “Items per page” to its default").click()
+    expect(page.get_by_text("The parameters were saved.")).to_be_visible()
+    profile.close()
+    assert tools.get_global_parameter("items_per_page", "core") == 30

@@ -13,11 +13,13 @@ from django.utils import timezone
 
 from admin.models import MailCheck, MailRoute, MailSender, MailTransport
 from admin.models.published import CLOSED_ACTION, LOCAL_TRANSPORT, OPEN_ACTION, RETRY_ACTION, RETRY_TRANSPORT
+from core.models import User
+from parameters.models import Preferences, SiteParameters
 
 
-def migrated_to(name: str) -> Any:
-    """The models of *name*, the newest migration that is applied from now on."""
-    target = [("admin", name)]
+def migrated_to(name: str, app: str = "admin") -> Any:
+    """The models of *name*, the newest migration of *app* that is applied from now on."""
+    target = [(app, name)]
     executor = MigrationExecutor(connection)
     executor.migrate(target)
     return executor.loader.project_state(target).apps
@@ -83,3 +85,45 @@ def test_published_rows_are_joined_and_no_mail_is_refused_meanwhile() -> None:
         "here@x.example": LOCAL_TRANSPORT,
         "x.example": "smtp:[2001:db8::1]:2525",
     }
+
+
+@pytest.mark.usefixtures("_newest")
+def test_values_of_parameters_move_into_one_row_each_and_back() -> None:
+    values = {
+        ("core", "items_per_page"): 50,
+        ("core", "default_password"): " ü ",
+        ("admin", "handle_mailboxes"): False,
+        ("plugin", "colours"): ["red", "blue"],
+    }
+    owners = [User.objects.create(username=name).pk for name in ("ann", "bob", "cid")]
+    apps = migrated_to("0002_preferences", "parameters")
+    parameter, own = (apps.get_model("parameters", name) for name in ("Parameter", "UserParameter"))
+    for (app, name), value in values.items():
+        parameter.objects.create(app=app, name=name, value=value)
+    for owner, app, value in ((owners[2], "mail", 1), (owners[0], "mail", 2), (owners[2], "other", 3)):
+        own.objects.create(owner_id=owner, app=app, name="lines", value=value)
+
+    migrated_to("0005_no_row_per_value", "parameters")
+    site = SiteParameters.objects.get().parameters
+    assert len(site["core"].pop("secret_key")) == 32
+    assert site == {
+        "core": {"items_per_page": 50, "default_password": " ü "},
+        "admin": {"handle_mailboxes": False},
+        "plugin": {"colours": ["red", "blue"]},
+    }
+    assert dict(Preferences.objects.values_list("owner", "parameters")) == {
+        owners[0]: {"mail": {"lines": 2}},
+        owners[2]: {"mail": {"lines": 1}, "other": {"lines": 3}},
+    }
+
+    apps = migrated_to("0002_preferences", "parameters")
+    rows = apps.get_model("parameters", "Parameter").objects.exclude(name="secret_key")
+    assert {(row.app, row.name): row.value for row in rows} == values
+    rows = apps.get_model("parameters", "UserParameter").objects.order_by("owner_id", "app")
+    assert [(row.owner_id, row.app, row.value) for row in rows] == [
+        (owners[0], "mail", 2),
+        (owners[2], "mail", 1),
+        (owners[2], "other", 3),
+    ]
+    migrated_to("0005_no_row_per_value", "parameters")
+    Preferences.objects.all().delete()

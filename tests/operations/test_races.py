@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from threading import Barrier, BrokenBarrierError, Event, Lock
 from typing import Any
 
@@ -58,6 +59,10 @@ from core.operation import operation, record
 from core.passwords import hash_password
 from core.refusals import Refusal
 from core.roles import Role
+from parameters import operations as parameter_operations
+from parameters.models import SiteParameters
+from parameters.operations import update_parameters
+from parameters.queries import history
 from tests.cast import PASSWORD, Cast
 from tests.operations.people import set_parameter
 from tests.published import targets_of
@@ -749,3 +754,30 @@ def test_a_domain_that_is_deleted_during_an_import_takes_all_or_nothing(
     assert {address.partition("@")[2] for address in left} <= kept
     assert len(left) in {0, 4}
     assert not list(publication.drift())
+
+
+# --- parameters -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+def test_two_administrators_change_different_parameters_and_both_survive(
+    real_cast: Cast,
+    monkeypatch: pytest.MonkeyPatch,
+    is_first: bool,  # noqa: FBT001  whether nobody has changed any before
+) -> None:
+    if is_first:
+        SiteParameters.objects.all().delete()
+    meet(monkeypatch, parameter_operations, "_cleaned")
+    values: list[dict[str, dict[str, object]]] = [
+        {"core": {"items_per_page": 50}},
+        {"core": {"rounds_number": 2_000}},
+        {"admin": {"default_domain_quota": 7}},
+    ]
+    works = [partial(update_parameters, real_cast.root, each) for each in values]
+    assert race(*works) == [DONE, DONE, DONE]
+    stored = SiteParameters.objects.get().parameters
+    assert stored["admin"]["default_domain_quota"] == 7
+    assert (stored["core"]["items_per_page"], stored["core"]["rounds_number"]) == (50, 2_000)
+    changes = history(real_cast.root, "global", {}).rows
+    assert {change.new for change in changes} == {"50 rows", "2000", "7 MB"}
+    assert len(changes) == 3
