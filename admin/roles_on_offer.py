@@ -24,7 +24,7 @@ def roles_on_offer(actor: Actor, account: User | None = None) -> tuple[Role, ...
 
 def is_unopposed(actor: Actor, role: Role, account: User | None) -> bool:
     """No plugin answers False; anybody may be made a simple user."""
-    if role is Role.SIMPLE_USER:
+    if role == Role.SIMPLE_USER:
         return True
-    answers = user_can_set_role.answers(user=actor.user, role=role.value, account=account)
+    answers = user_can_set_role.answers(user=actor.user, role=Role(role).value, account=account)
     return all(answer is not False for answer in answers)
