@@ -124,7 +124,7 @@ class ParametersEdit(EditForm, ParametersForm):
     def values(self) -> dict[str, Any]:
         """What the operation takes: only what this person changed."""
         found = {name: default_of(self.fields[name]) for name in self._reset()}
-        for name in self.declaration.fields.keys() - found:
+        for name in self.declaration.fields.keys() - found - self.hidden_names():
             typed = self.cleaned_data.get(name)
             if name not in self.declaration.secrets:
                 if self.changes(name):

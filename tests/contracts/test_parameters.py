@@ -116,6 +116,13 @@ def test_what_is_hidden_keeps_its_value_whatever_is_sent(root: Client) -> None:
     assert (value("mailboxes_owner", "admin"), value("items_per_page")) == ("postman", 50)
 
 
+def test_a_secret_that_is_hidden_is_neither_written_nor_cleared(root: Client) -> None:
+    store("core", ldap_bind_password=SECRET)
+    for sent in ({"core__ldap_bind_password": "Other-1"}, {"core-ldap_bind_password-clear": "on"}):
+        assert root.post(PATH, began(root) | posted(**sent)).status_code == 302
+        assert value("ldap_bind_password") == SECRET
+
+
 def test_a_reset_brings_the_default_back_and_saves_the_rest(root: Client) -> None:
     store("core", items_per_page=50, rounds_number=2_000)
     assert "Default: 30 rows" in root.get(PATH).content.decode()

@@ -401,7 +401,7 @@ def test_of_events_that_are_older_than_the_history_the_values_are_not_known(cast
 
 
 @pytest.fixture
-def timezone_form(db: None, settings: Any) -> Iterator[None]:  # noqa: ARG001  it has to be there
+def applied_form(db: None, settings: Any) -> Iterator[None]:  # noqa: ARG001  it has to be there
     class Applied(plugin_forms.AdminParametersForm):
         app = THIS_APP
 
@@ -417,7 +417,7 @@ def timezone_form(db: None, settings: Any) -> Iterator[None]:  # noqa: ARG001  i
     del tools.registry._declarations["global", THIS_APP]
 
 
-@pytest.mark.usefixtures("timezone_form")
+@pytest.mark.usefixtures("applied_form")
 def test_settings_follow_their_parameters(
     client: Client, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
