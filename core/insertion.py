@@ -44,7 +44,7 @@ def insert(
 
     What stands in many rows is made ready for the database once. Values are hashable. *leave_present*: a row that
     violates a unique key is left out. Gives back the columns *returning*, where the database can. Many rows are copied
-    into PostgreSQL, past what counts or watches statements.
+    into PostgreSQL, past what wraps statements.
     """
     by_name = {field.attname: field for field in model._meta.concrete_fields}
     fields = [by_name[column] for column in columns]
@@ -153,6 +153,8 @@ def _copy(model: type[Model], names: str, columns: Sequence[list[Any]]) -> None:
     rows = StringIO("\n".join(map("\t".join, zip(*map(_texts, columns), strict=True))))
     statement = f"COPY {connection.ops.quote_name(model._meta.db_table)} ({names}) FROM STDIN"
     behind.send(lambda cursor: cursor.copy_expert(statement, rows, _BYTES_AT_ONCE))
+    if connection.queries_logged:
+        connection.queries_log.append({"sql": statement, "time": "0.000"})
 
 
 def _texts(column: Sequence[Any]) -> Sequence[str]:

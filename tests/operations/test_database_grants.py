@@ -68,7 +68,7 @@ WHOLE_TABLES: dict[str, dict[str, set[str]]] = {
     "dovecot_quota": {"admin_quota": EVERYTHING, "mail_login": {S, I, U}},
     "dovecot_login": {},
     "cron": FOR_POSTFIX
-    | {"mail_login": {S, D}, "django_session": {D}, "core_log": {D}, "parameters_parameter": {S}},
+    | {"mail_login": {S, D}, "django_session": {D}, "core_log": {D}, "parameters_siteparameters": {S}},
 }
 FOR_WEB = {"core_log": {S, I}, "django_migrations": {S}}
 # Not "password".

@@ -21,6 +21,8 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.mail.generated import make_certificate
 from tests.servers.database import Engine
@@ -79,6 +81,29 @@ def has_own_minor_version(python: Path) -> bool:
     return said.split() == [str(number) for number in sys.version_info[:2]]
 
 
+def copy_libraries(place: Path) -> None:
+    """pip, what requirements.txt names, and what that needs: web servers may not read the environment of the tests."""
+    lines = (line.partition("#")[0].strip() for line in (TOP / "requirements.txt").read_text().splitlines())
+    left = [Requirement("pip"), *(Requirement(line) for line in lines if line)]
+    seen = set()
+    while left:
+        wanted = left.pop()
+        name, extras = canonicalize_name(wanted.name), ["", *sorted(wanted.extras)]
+        if (name, *extras) in seen:
+            continue
+        seen.add((name, *extras))
+        distribution = metadata.distribution(name)
+        left += [
+            each
+            for each in map(Requirement, distribution.requires or ())
+            if each.marker is None or any(each.marker.evaluate({"extra": extra}) for extra in extras)
+        ]
+        for file in distribution.files or ():
+            if ".." not in file.parts:
+                (place / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(str(distribution.locate_file(file)), place / file)
+
+
 @pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:
     """`pip install .` of a clean copy into an empty environment; libraries come from that of the tests, not the net."""
@@ -97,7 +122,7 @@ def installation() -> Iterator[Installation]:
         libraries = [
             str(path) for path in map(Path, sys.path) if path != TOP and list(path.glob("*.dist-info"))
         ]
-        (packages / "libraries.pth").write_text("\n".join(libraries) + "\n")
+        copy_libraries(packages)
         pip = [sys.executable, "-m", "pip", "--python", str(top / "env/bin/python"), "install", "--quiet"]
         offline = [
             "--no-deps",
