@@ -99,9 +99,11 @@ def copy_libraries(place: Path) -> None:
             if each.marker is None or any(each.marker.evaluate({"extra": extra}) for extra in extras)
         ]
         for file in distribution.files or ():
-            if ".." not in file.parts:
+            source = Path(str(distribution.locate_file(file)))
+            # What virtualenv brought along lists files that are not there.
+            if ".." not in file.parts and source.is_file():
                 (place / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(str(distribution.locate_file(file)), place / file)
+                shutil.copy(source, place / file)
 
 
 @pytest.fixture(scope="module")
