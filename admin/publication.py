@@ -461,10 +461,13 @@ class _Table(Generic[S]):
     key: str
     derive: Callable[[S], Iterable[Content]]
 
-    def difference(self, keys: Collection[str], sources: S) -> Difference:
-        """What is stored under *keys* against what should be."""
+    def stored(self, keys: Collection[str]) -> set[Content]:
+        """The rows of *keys*."""
         stored = self.model.objects.filter(**{f"{self.key}__among": keys}).order_by()
-        there = set(stored.values_list(*_columns(self.model)))
+        return set(stored.values_list(*_columns(self.model)))
+
+    def difference(self, there: set[Content], sources: S) -> Difference:
+        """What is stored against what should be."""
         wanted = dict.fromkeys(self.derive(sources))
         return Difference(
             self.model,
@@ -475,9 +478,10 @@ class _Table(Generic[S]):
 
 _NAMES: _Table[Sequence[str]] = _Table(MailDomain, "name", _derive_domains)
 _OF_HOLDERS = (
+    # First, because it needs all sources: they are read before anything is written.
+    _Table(MailSender, "address", _derive_senders),
     _Table(MailRoute, "address", _derive_routes),
     _Table(MailUser, "address", _derive_users),
-    _Table(MailSender, "address", _derive_senders),
 )
 _ADDRESSES = (
     *_OF_HOLDERS,
@@ -518,15 +522,16 @@ def _by_table(
     keys: Keys, *, gone: frozenset[str] = frozenset(), unread: frozenset[str] = frozenset()
 ) -> Iterator[tuple[_Table[Any], Difference]]:
     for some in chunks(sorted(keys.names)):
-        yield _NAMES, _NAMES.difference(some, some)
+        yield _NAMES, _NAMES.difference(_NAMES.stored(some), some)
     for some in chunks(sorted(keys.addresses)):
         sources = _Sources(some, gone)
         # Addresses that are still being moved go on answering so, whoever held them or comes to hold them.
         everything = sources.addresses | _names_of(sources.addresses)
-        for table in _ADDRESSES:
-            known = sources.held - (unread - sources.moving)
-            stored = known if table in _OF_HOLDERS else everything
-            yield table, table.difference(stored, sources)
+        known = sources.held - (unread - sources.moving)
+        # All of them are read before the first is written: what is written behind need not be waited for then.
+        stored = {table: table.stored(known if table in _OF_HOLDERS else everything) for table in _ADDRESSES}
+        for table, there in stored.items():
+            yield table, table.difference(there, sources)
 
 
 def _apply(table: _Table[Any], difference: Difference) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from contextvars import ContextVar
+from operator import methodcaller
 from typing import Any, Final
 
 from django.db import connection
@@ -15,7 +16,9 @@ from django.db import connection
 Work = Callable[[Any], object]
 
 # So many may be on their way, each with the rows that it brings.
-_MOST: Final = 4
+_MOST: Final = 16
+# Nothing is told by it that has to be waited for.
+_END_OF_SAVEPOINT: Final = "RELEASE SAVEPOINT "
 
 
 class _Queue:
@@ -35,6 +38,8 @@ class _Queue:
     def before(self, execute: Callable[..., Any], *statement: Any) -> Any:
         """Wrap a statement of Django: it comes after what is on its way."""
         with connection.wrap_database_errors:
+            if statement[0].startswith(_END_OF_SAVEPOINT):
+                return self.put(methodcaller("execute", statement[0]))
             self.wait()
         return execute(*statement)
 
@@ -63,6 +68,11 @@ def writing_behind() -> Iterator[None]:
                     queue.wait()
         finally:
             _queue.reset(token)
+
+
+def is_on() -> bool:
+    """What is sent comes back at once."""
+    return _queue.get() is not None
 
 
 def send(work: Work) -> None:

@@ -35,6 +35,7 @@ class ExactCharField(_CharField):
 
 
 @models.BigAutoField.register_lookup
+@models.OneToOneField.register_lookup
 @ExactCharField.register_lookup
 class Among(In):
     """``IN`` for thousands of texts or keys: one array for PostgreSQL instead of as many parameters."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from io import StringIO
 from itertools import chain, islice
-from operator import attrgetter, itemgetter
+from operator import attrgetter, itemgetter, methodcaller
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.db import DataError, connection
@@ -25,7 +25,6 @@ M = TypeVar("M", bound=Model)
 # The widest rows have 16 columns, and SQLite takes 32,766 parameters.
 _CHUNK = 2_000
 _MANY = 50
-_BYTES_AT_ONCE = 64 * 1024
 # The backslash first: the others bring new ones.
 _ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
 # What drivers take as it is: text, whole numbers, yes and no.
@@ -73,38 +72,50 @@ def insert(
                 row = f"({', '.join(['%s'] * len(fields))})"
                 source = f"VALUES {', '.join([row] * len(some))}"
                 values = list(chain.from_iterable(zip(*prepared, strict=True)))
+            if behind.is_on() and not returning:
+                behind.send(methodcaller("execute", f"{into} {source} {end}", values))
+                continue
             cursor.execute(f"{into} {source} {end}", values)
             if returning:
                 told += cursor.fetchall()
     return told
 
 
-def create(instances: Sequence[Model], *, key: str) -> None:
+def create(instances: Iterable[M], *, key: str) -> list[M]:
     """Insert *instances* and give them their primary keys; *key* is a unique column of theirs that has a value.
 
-    As ``bulk_create``, without its dozen calls for every value. Few are one statement, many one more for their keys.
+    As ``bulk_create``, without its dozen calls for every value. Few are one statement, many one more for their keys;
+    the first of many are on their way while the last are being made.
     """
-    if not instances:
-        return
-    model = type(instances[0])
+    left = iter(instances)
+    made = list(islice(left, _MANY))
+    if not made:
+        return made
+    model = type(made[0])
     rows = model._default_manager
-    if len(instances) < _MANY:
-        rows.bulk_create(instances)
-        return
+    if len(made) < _MANY:
+        return rows.bulk_create(made)
     name = model._meta.pk.attname
     columns = [field.attname for field in model._meta.concrete_fields if not field.generated]
     columns.remove(name)
-    contents = map(values_of(*columns), instances)
+    contents = map(values_of(*columns), chain(tuple(made), _noting(left, made)))
     if connection.features.can_return_rows_from_bulk_insert and connection.vendor != "postgresql":
         found = dict(insert(model, columns, contents, returning=(key, name)))
     else:
         insert(model, columns, contents)
-        keys = [getattr(instance, key) for instance in instances]
-        found = dict(rows.order_by().filter(**{f"{key}__in": keys}).values_list(key, "pk"))
-    for instance in instances:
+        keys = {getattr(instance, key) for instance in made}
+        found = dict(rows.order_by().filter(**{f"{key}__among": keys}).values_list(key, "pk"))
+    for instance in made:
         setattr(instance, name, found[getattr(instance, key)])
         instance._state.adding = False
         instance._state.db = connection.alias
+    return made
+
+
+def _noting(items: Iterable[M], noted: list[M]) -> Iterator[M]:
+    for item in items:
+        noted.append(item)
+        yield item
 
 
 def values_of(*columns: str) -> Callable[[Model], tuple[Any, ...]]:
@@ -150,9 +161,10 @@ class Draft(Generic[M]):
 
 def _copy(model: type[Model], names: str, columns: Sequence[list[Any]]) -> None:
     """Send rows as PostgreSQL's own format of text: nothing has to be quoted value by value."""
-    rows = StringIO("\n".join(map("\t".join, zip(*map(_texts, columns), strict=True))))
+    text = "\n".join(map("\t".join, zip(*map(_texts, columns), strict=True)))
     statement = f"COPY {connection.ops.quote_name(model._meta.db_table)} ({names}) FROM STDIN"
-    behind.send(lambda cursor: cursor.copy_expert(statement, rows, _BYTES_AT_ONCE))
+    # In one piece: for each, the thread that sends waits until Python lets it go on.
+    behind.send(lambda cursor: cursor.copy_expert(statement, StringIO(text), len(text) or 1))
     if connection.queries_logged:
         connection.queries_log.append({"sql": statement, "time": "0.000"})
 

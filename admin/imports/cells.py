@@ -53,11 +53,12 @@ class Cells:
 
     def text(self, name: str) -> str:
         """As it stands there."""
-        return self._at(name)[1]
+        at, values = self.places[name], self.values
+        return values[at] if at < len(values) else ""
 
     def has(self, name: str) -> bool:
         """The line is long enough, and something stands there."""
-        return bool(self._at(name)[1])
+        return bool(self.text(name))
 
     def truth(self, name: str) -> bool:
         """One of the documented words."""
@@ -114,5 +115,4 @@ class Cells:
                 return
 
     def _at(self, name: str) -> tuple[int, str]:
-        at = self.places[name]
-        return at + 2, self.values[at] if at < len(self.values) else ""
+        return self.places[name] + 2, self.text(name)

@@ -319,7 +319,9 @@ def _rows(part: _Part, only: Collection[str] | None) -> Iterator[Row]:
                 if has_faults:
                     yield Row(number, "", (), fault)
             elif only is None or _kind(cells, form) in only:
-                yield arrange(number, [original(cell.strip()) for cell in cells])
+                texts = map(str.strip, cells)
+                # What a spreadsheet may take for a formula has an apostrophe before it.
+                yield arrange(number, list(map(original, texts) if "'" in line else texts))
 
 
 def _taken_apart(line: str, separator: str) -> tuple[list[str], tuple[str, str] | None]:

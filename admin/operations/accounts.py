@@ -196,7 +196,7 @@ def create_hashed_accounts(
     pairs = [(a, d.mailbox) for a, d in zip(accounts, drafts, strict=True) if d.mailbox is not None]
     mailboxes = save_mailboxes(actor, pairs, domains, homes)
     grant([(account.pk, draft.administers) for account, draft in zip(accounts, drafts, strict=True)], domains)
-    arrived = {account.email: mailboxes[account.pk].pk for account in accounts if account.pk in mailboxes}
+    arrived = {account.email: mailboxes[account.pk].pk for account, _spec in pairs}
     keys = _keys_of_new(drafts) | link_recipients("mailbox", arrived)
     publication.publish(keys, locked=domains)
     set_limits(
@@ -249,7 +249,7 @@ def _canonical_spec(spec: AccountSpec, position: int, refusals: Refusals) -> Acc
     where, utf8 = (refusals, position), utf8_local_parts()
     canonical: dict[str, Any] = {
         "username": grammatical(canonical_login_name, spec.username, *where, "username", utf8=utf8),
-        "mailbox": spec.mailbox and _canonical_mailbox(spec.mailbox, *where),
+        "mailbox": spec.mailbox and _canonical_mailbox(spec.mailbox, *where, utf8=utf8),
         "aliases": canonical_account_aliases(spec.aliases, position, refusals),
         "administers": canonical_administered(spec.administers, position, refusals),
         "secondary_email": spec.secondary_email.strip(),
@@ -258,8 +258,7 @@ def _canonical_spec(spec: AccountSpec, position: int, refusals: Refusals) -> Acc
     return _with(spec, canonical)
 
 
-def _canonical_mailbox(spec: MailboxSpec, refusals: Refusals, position: int) -> MailboxSpec:
-    utf8 = utf8_local_parts()
+def _canonical_mailbox(spec: MailboxSpec, refusals: Refusals, position: int, *, utf8: bool) -> MailboxSpec:
     address = grammatical(canonical_mailbox_address, spec.address, refusals, position, "address", utf8=utf8)
     senders = canonical_senders(spec.sender_addresses, position, refusals)
     return _with(spec, {"address": address, "sender_addresses": senders})
@@ -326,7 +325,7 @@ def check_claims(claims: Sequence[Claim], domains: Mapping[str, Domain], refusal
     )
     holders = {name: pk for pk, *names in present for name in names if name}
     boxes = {email for _pk, _name, email in present}
-    aliases, homes = _aliases_and_homes([claim.address for claim in claims if claim.address])
+    aliases, homes = _aliases_and_homes({claim.address for claim in claims if claim.address})
     for claim in claims:
         position, name, address = claim.position, claim.username, claim.address
         if name and name in repeated:
@@ -352,7 +351,7 @@ def check_claims(claims: Sequence[Claim], domains: Mapping[str, Domain], refusal
     return homes
 
 
-def _aliases_and_homes(addresses: Sequence[str]) -> tuple[set[str], set[str]]:
+def _aliases_and_homes(addresses: Collection[str]) -> tuple[set[str], set[str]]:
     """Aliases at *addresses*, and directories of theirs that are somebody's already; one query tells both."""
     there = Alias.objects.order_by().filter(address__among=addresses).values_list("address")
     texts = {text for (text,) in there.union(occupied(addresses), all=True)}
@@ -470,17 +469,17 @@ def save_mailboxes(
     homes: set[str],
 ) -> dict[int, Mailbox]:
     """Mailboxes, owned by the actor, their usage rows and sender addresses; by account."""
+    # A row may be there already: Dovecot writes it for whoever receives mail, and never waits for us.
+    unused = ((spec.address, 0, 0) for _account, spec in pairs)
+    insert(Quota, ("username", "bytes", "messages"), unused, leave_present=True)
     blank = Draft(Mailbox, owner_id=actor.pk)
-    mailboxes = [_unsaved_mailbox(blank, account, spec, domains, homes) for account, spec in pairs]
-    create(mailboxes, key="user_id")
+    unsaved = (_unsaved_mailbox(blank, account, spec, domains, homes) for account, spec in pairs)
+    mailboxes = create(unsaved, key="user_id")
     SenderAddress.objects.bulk_create(
         SenderAddress(mailbox=mailbox, address=address)
         for mailbox, (_account, spec) in zip(mailboxes, pairs, strict=True)
         for address in spec.sender_addresses
     )
-    # A row may be there already: Dovecot writes it for whoever receives mail, and never waits for us.
-    unused = ((spec.address, 0, 0) for _account, spec in pairs)
-    insert(Quota, ("username", "bytes", "messages"), unused, leave_present=True)
     return {mailbox.user_id: mailbox for mailbox in mailboxes}
 
 

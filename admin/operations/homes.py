@@ -62,11 +62,11 @@ def occupied(addresses: Iterable[str]) -> QuerySet[Any, tuple[str]]:
     parts = [split_address(address) for address in addresses]
     homes = {documented_home(name, local_part) for local_part, name in parts}
     homes |= {_directory(name) for _local_part, name in parts}
-    kept = Mailbox.objects.order_by().filter(home__in=homes).values_list("home")
+    kept = Mailbox.objects.order_by().filter(home__among=homes).values_list("home")
     orders = MailboxOperation.objects.order_by().occupying()
     return kept.union(
-        orders.filter(source__in=homes).values_list("source"),
-        orders.filter(target__in=homes).values_list("target"),
+        orders.filter(source__among=homes).values_list("source"),
+        orders.filter(target__among=homes).values_list("target"),
         all=True,
     )
 
