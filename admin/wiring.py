@@ -1,6 +1,8 @@
 """What this app registers with the apps below it."""
 
 import reversion
+from django.shortcuts import resolve_url
+from django.urls import NoReverseMatch
 from django.utils.translation import gettext_lazy as _
 
 from admin import checks, domain_features, fixtures, plugin_features, policies, publication  # noqa: F401  importing the checks registers them
@@ -11,6 +13,8 @@ from admin.parameters_form import AdministrationParametersForm
 from admin.queries.domains import ids_by_name, names_by_id
 from admin.recovery import secondary_address_is_trusted
 from core import initial_data, landing, navigation, token_domains
+from core.actor import Actor
+from core.extensions import exts_pool
 from core.models import User
 from core.operations import passwords, resets
 from core.signals import register_postfix_maps
@@ -29,8 +33,7 @@ def wire() -> None:
     domain_features.add(plugin_features.FEATURE)
     resets.trust_by(secondary_address_is_trusted)
     token_domains.look_up_with(ids_by_name, names_by_id)
-    landing.add(policies.may_see_domains, "admin:dashboard")
-    landing.add(lambda _actor: True, "admin:my_mailbox")
+    landing.choose_with(_first_page)
     navigation.add(
         navigation.Entry("", _("Dashboard"), "admin:dashboard", "speedometer2", policies.may_see_domains)
     )
@@ -80,6 +83,17 @@ def wire() -> None:
     navigation.add_own_page(
         navigation.OwnPage(40, _("Forward"), "admin:user_forward", "forward", policies.may_set_own_forward)
     )
+
+
+def _first_page(actor: Actor) -> str:
+    """The dashboard; for those who look after nothing their own pages, or a plugin's."""
+    if policies.may_see_domains(actor):
+        return "admin:dashboard"
+    extension = exts_pool.get_extension(tools.get_global_parameter("default_top_redirection", "core"))
+    try:
+        return resolve_url((extension and extension.topredirection_url) or "admin:my_mailbox")
+    except NoReverseMatch:  # a plugin's mistake keeps nobody out
+        return "admin:my_mailbox"
 
 
 def _postfix_maps(**_sent: object) -> tuple[Lookup, ...]:

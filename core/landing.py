@@ -1,18 +1,21 @@
-"""The first page after sign-in. Apps above say which one."""
+"""The first page after sign-in. An app above says which one."""
 
 from collections.abc import Callable
 
 from core.actor import Actor
 
-_choices: list[tuple[Callable[[Actor], bool], str]] = []
+_choose: Callable[[Actor], str] | None = None
 
 
-def add(visible: Callable[[Actor], bool], url_name: str) -> None:
-    """Offer *url_name* to actors for whom *visible* is true; the first offer wins."""
-    if (visible, url_name) not in _choices:
-        _choices.append((visible, url_name))
+def choose_with(choose: Callable[[Actor], str]) -> None:
+    """Let *choose* say the address of an actor's first page, or its name."""
+    global _choose  # noqa: PLW0603  set once, when the apps are ready
+    _choose = choose
 
 
 def page_of(actor: Actor) -> str:
-    """Name of the URL to open."""
-    return next(url_name for visible, url_name in _choices if visible(actor))
+    """The page to open, by its address or its name."""
+    if _choose is None:
+        msg = "Nobody signs in before the apps are ready."
+        raise RuntimeError(msg)
+    return _choose(actor)

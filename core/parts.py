@@ -122,6 +122,17 @@ def notices(hook: Hook, **sent: Any) -> list[Notice]:
     return made_of(hook, _notice, **sent)
 
 
+def notice_news(hook: Hook, **sent: Any) -> list[dict[str, Any]]:
+    """As :func:`notices`, for somebody's script: dictionaries, those that are over among them."""
+    return made_of(hook, _news, **sent)
+
+
+def _news(_receiver: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    words = {name: str(given[name]) for name in ("url", "text", "level") if given.get(name) is not None}
+    counter = {} if given.get("counter") is None else {"counter": int(given["counter"])}
+    return {"id": str(given["id"]), **words, **counter}
+
+
 def _notice(_receiver: Any, given: Mapping[str, Any]) -> Notice | None:
     if "text" not in given:
         return None

@@ -28,14 +28,26 @@ _CALLERS: Final = (
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: ``plugin_static`` and ``notices``; asked only where a template shows them."""
+    """Context processor: ``plugin_static``, ``notices``, and after how many seconds an open page asks for these again.
+
+    Asked only where a template shows them.
+    """
     actor: Actor | None = getattr(request, "actor", None)
     if actor is None:
         return {}
     return {
         "plugin_static": partial(_static, request, actor.user),
         "notices": partial(notices, signals.get_top_notifications, include_all=True),
+        "notices_every": partial(_interval_s, request),
     }
+
+
+def _interval_s(request: HttpRequest) -> int:
+    """0 where no plugin has notices."""
+    if not signals.get_top_notifications.has_listeners():
+        return 0
+    values = request.localconfig.parameters  # type: ignore[attr-defined]  # set by the app ``parameters``
+    return int(values.get_value("top_notifications_check_interval", app="core"))
 
 
 def _static(request: HttpRequest, user: User) -> SafeString:

@@ -4,7 +4,7 @@ from django.urls import path
 
 from core import style_guide
 from core.api import documentation, logs, me
-from core.views import media, own_account, resets, sessions, tokens
+from core.views import media, notices, own_account, resets, sessions, tokens
 
 app_name = "core"
 
@@ -27,6 +27,7 @@ urlpatterns = [
     path("user/tokens/revoke/", tokens.user_token_delete_all, name="user_token_delete_all"),
     path("user/tokens/<int:pk>/revoke/", tokens.user_token_delete, name="user_token_delete"),
     path("settings/api/", tokens.settings_api, name="settings_api"),
+    path("core/top_notifications/check/", notices.top_notifications_check, name="top_notifications_check"),
     path("media/<path:name>", media.logo, name="logo"),
     path("style-guide/", style_guide.style_guide, name="style_guide"),
     path("api/v1/me/", me.Me.as_view(), name="api_me"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
+from core.extensions import exts_pool
 from core.form_rendering import VERBATIM, PasswordBox, UnitInput
 from core.hashing_policy import HashingPolicy
 from core.mailing import DEFAULT_SENDER
@@ -16,11 +17,20 @@ from core.passwords import DEFAULT_SCHEME, MAX_ROUNDS, MIN_ROUNDS, SCHEMES, Pass
 from parameters.forms import AdminParametersForm, SeparatorField
 from parameters.tools import get_global_parameter
 
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise
+
 _LOGIN_NAME: Final = "%(user)s"
 _SECRET_LENGTHS: Final = (16, 24, 32)
 _MAX_PORT: Final = 65_535
 _MOST_DAYS: Final = 36_500
 _A_DAY_S: Final = 86_400
+
+
+def _first_pages() -> list[tuple[str, _StrOrPromise]]:
+    """Where people may arrive: their own pages, or those of a plugin that says where it begins."""
+    plugins = [each for each in exts_pool.list_all() if each["topredirection_url"]]
+    return [("user", _("My account")), *((each["name"], each["label"]) for each in plugins)]
 
 
 class GeneralParametersForm(AdminParametersForm):
@@ -251,7 +261,7 @@ class GeneralParametersForm(AdminParametersForm):
     )
     default_top_redirection = forms.ChoiceField(
         label=_("Default top redirection"),
-        choices=[("user", _("My account"))],
+        choices=_first_pages,
         initial="user",
         help_text=_("Where people without administrative rights arrive after signing in."),
     )

@@ -9,7 +9,6 @@ NOT_USED_YET: Final[Mapping[str, frozenset[str]]] = {
         {
             "authentication_type",
             "check_new_versions",
-            "default_top_redirection",
             "enable_api_communication",
             "hide_features_widget",
             "ldap_admin_groups",
@@ -29,7 +28,6 @@ NOT_USED_YET: Final[Mapping[str, frozenset[str]]] = {
             "rss_feed_url",
             "secret_key",
             "send_statistics",
-            "top_notifications_check_interval",
         }
     ),
     "admin": frozenset({"auto_create_domain_and_mailbox", "enable_dnsbl_checks"}),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from django import forms
 
 from core import plugins
+from core.exceptions import NotFound
 from parameters.forms import AdminParametersForm, ParametersForm, SeparatorField, UserParametersForm
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ Level: TypeAlias = Literal["global", "user"]
 _BASES: Mapping[str, type[ParametersForm]] = {"global": AdminParametersForm, "user": UserParametersForm}
 
 
-class NotDefined(LookupError):  # noqa: N818  documented name
-    """No form declares this parameter."""
+class NotDefined(NotFound, LookupError):  # noqa: N818  documented name
+    """No form declares this parameter. Where a view of a plugin does not catch it, the answer is 404."""
 
     def __init__(self, app: str, name: str) -> None:
         super().__init__(f"Parameter {name!r} of {app!r} is not defined.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from admin.bulk_changes import Verb
 from admin.models import Heartbeat, MailboxOperation
 from admin.queries.listing import Filter, Listing, chip, chosen_order, page_at, rows_on
 from admin.queries.searching import containing, search_text
+from core.command_line import manage
 from core.presentation import unicode_domain
 from parameters.tools import get_global_parameter
 
@@ -248,10 +250,8 @@ def _not_running(ran: datetime | None, words: str) -> Standstill:
     advice = _(
         "Let cron start it every minute as %(owner)s, and read what it says when you run it yourself:"
     ) % {"owner": owner}
-    line = (
-        f"* * * * *  {owner}  set -a; . /etc/modoboa/directories.env; "
-        f"cd /opt/modoboa && exec venv/bin/python manage.py {Heartbeat.DIRECTORIES}"
-    )
+    command = shlex.join([*manage(), Heartbeat.DIRECTORIES]).replace("%", r"\%")
+    line = f"* * * * *  {owner}  set -a; . /etc/modoboa/directories.env; exec {command}"
     return Standstill(title, f"{words} {fact} {advice}", line)
 
 

@@ -49,6 +49,7 @@ from parameters import tools
 from tests.cast import PASSWORD, Cast
 from tests.contracts.opened_forms import opened
 from tests.servers.example_plugin import BROKEN
+from tests.stored_parameters import store
 
 Browser = Callable[[Actor | None], Client]
 
@@ -271,6 +272,39 @@ def test_menus_notices_and_files_of_a_plugin_are_on_the_pages(cast: Cast, browse
     assert "Example notes" not in own
     assert text_of(browser_of(cast.sam), "/user/example/")
     assert "Hello from a plugin" in text_of(Client(), "/accounts/login/")
+
+
+def test_an_open_page_asks_for_notices_again(cast: Cast, browser_of: Browser) -> None:
+    dora = browser_of(cast.dora)
+    assert 'data-notices="/core/top_notifications/check/"' in text_of(dora, "/admin/domains/")
+    asked = dora.get("/core/top_notifications/check/")
+    note = {"id": "example", "url": "/example/", "text": "Notes to read", "level": "info", "counter": 3}
+    assert asked.json() == [note, {"id": "over"}]
+    part = dora.get("/core/top_notifications/check/", headers={"Accept": "text/html"}).content.decode()
+    assert 'aria-label="1 notice"' in part
+    assert "<html" not in part
+
+
+@pytest.mark.parametrize(
+    ("page", "arrives"),
+    [
+        pytest.param("/example/", "/example/", id="an address"),
+        pytest.param("example_plugin:index", "/example/", id="a name"),
+        pytest.param("example_plugin:nothing", "/user/mailbox/", id="a name that is none"),
+        pytest.param(None, "/user/mailbox/", id="nothing"),
+    ],
+)
+def test_people_without_rights_may_arrive_at_a_plugin(
+    page: str | None, arrives: str, cast: Cast, browser_of: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = reverse("admin:my_mailbox")
+    sam, dora = browser_of(cast.sam), browser_of(cast.dora)
+    assert sam.get("/").headers["Location"] == own
+    store("core", default_top_redirection="example_plugin")
+    extension = exts_pool.get_extension("example_plugin")
+    monkeypatch.setattr(type(extension), "topredirection_url", page)
+    assert sam.get("/").headers["Location"] == arrives.replace("/user/mailbox/", own)
+    assert dora.get("/").headers["Location"] == reverse("admin:dashboard")
 
 
 def test_widgets_are_on_the_dashboard_and_one_that_fails_is_left_out(root: Client) -> None:

@@ -63,6 +63,10 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
         "GET": "                           in   302  302  302  302  302  in",
         "POST": "                          in   405  405  405  405  405  in",
     },
+    "core:top_notifications_check": {
+        "GET": "                           in   200  200  200  200  200  in",
+        "POST": "                          in   405  405  405  405  405  in",
+    },
     "core:sign_in": {
         "GET": "                           200  200  200  200  200  200  200",
         "POST": "                          401  401  401  401  401  401  401",

@@ -115,6 +115,14 @@ def test_a_walk_through_the_example_plugin(page: Page) -> None:
     page.get_by_role("link", name="Notes to read").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Example")
 
+    page.goto("/settings/parameters/")
+    page.get_by_label("Top notifications check interval").fill("1")
+    page.get_by_label("Default top redirection").select_option("Example")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.goto("/example/")
+    page.evaluate("document.querySelector('[data-notices]').replaceChildren()")
+    expect(page.get_by_label("1 notice")).to_be_visible()
+
     for size in (WIDE, PHONE):
         page.set_viewport_size(size)
         for name, path in (

@@ -92,8 +92,9 @@ def test_the_app_is_guessed_from_the_caller() -> None:
 @pytest.mark.usefixtures("plugin")
 @pytest.mark.parametrize(("name", "app"), [("no_such", "core"), ("colour", "core"), ("x", "nobody")])
 def test_a_parameter_that_nobody_declares_is_not_defined(name: str, app: str) -> None:
-    with pytest.raises(plugin_tools.NotDefined, match=name):
+    with pytest.raises(plugin_tools.NotDefined, match=name) as raised:
         plugin_tools.get_global_parameter(name, app)
+    assert raised.value.http_code == 404
     assert plugin_tools.get_global_parameter(name, app, raise_exception=False) is None
 
 
