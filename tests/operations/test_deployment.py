@@ -103,7 +103,7 @@ def copy_libraries(place: Path) -> None:
             # What virtualenv brought along lists files that are not there.
             if ".." not in file.parts and source.is_file():
                 (place / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(source, place / file)
+                shutil.copy2(source, place / file)  # of the same time, so that what is compiled stays valid
 
 
 @pytest.fixture(scope="module")
