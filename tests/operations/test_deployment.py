@@ -32,7 +32,8 @@ from tests.servers.ports import ReservedPort
 from tests.servers.processes import becomes_true, run, short_directory
 from tests.servers.web import Visitor, complaints, front, is_of_a_panel, running
 
-pytestmark = pytest.mark.any_engine
+# One installation for all of them.
+pytestmark = [pytest.mark.any_engine, pytest.mark.xdist_group("deployment")]
 
 TOP = Path(__file__).resolve().parents[2]
 SOURCES = (

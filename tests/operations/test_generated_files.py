@@ -430,6 +430,7 @@ def test_no_database_is_needed_to_write_files(tmp_path: Path) -> None:
         assert (answer.returncode, answer.stderr) == (0, "")
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize(
     "command",
     [

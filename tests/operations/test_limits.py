@@ -1032,7 +1032,7 @@ def test_what_was_there_before_is_counted_and_limits_nobody(cast: Cast, pool: Ac
 
 CROWD = 64
 # Complete creations take their time: a whole run is MODOBOA_TEST_ROUNDS=100 (docs/performance.md has its result).
-ROUNDS = int(os.environ.get("MODOBOA_TEST_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("MODOBOA_TEST_ROUNDS", "1"))
 
 
 def crowd(rounds: int, work: Callable[[], object], then: Callable[[], object]) -> list[list[str]]:
@@ -1081,7 +1081,7 @@ def test_of_64_who_want_the_last_piece_one_gets_it(real_cast: Cast) -> None:
         give_back(Owned({(real_cast.dora.pk, Kind.MAILBOXES): 1}))
 
     # SQLite looks again every 100 ms, all 64 of them.
-    rounds = ROUNDS if connection.vendor == "sqlite" else max(ROUNDS, 30)
+    rounds = ROUNDS if connection.vendor == "sqlite" else max(ROUNDS, 10)
     assert crowd(rounds, take, put_back) == [ONE] * rounds
 
 
@@ -1104,8 +1104,7 @@ def test_of_64_who_create_the_last_alias_one_succeeds(real_cast: Cast, bound: st
         delete_aliases(real_cast.root, [new])
 
     code = "limit_reached" if bound == "administrator" else "domain_limit_reached"
-    rounds = ROUNDS if connection.vendor != "sqlite" else 1  # which lets them in one by one anyway
-    assert crowd(rounds, create, delete) == [[*sorted([DONE, *[code] * (CROWD - 1)])]] * rounds
+    assert crowd(ROUNDS, create, delete) == [[*sorted([DONE, *[code] * (CROWD - 1)])]] * ROUNDS
     assert recount() == []
 
 
