@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import transaction
 from django.dispatch import receiver
 from pytest_django import Settings
 
@@ -27,7 +30,7 @@ from core.models import User
 from core.passwords import hash_password, verify_password
 from core.roles import Role
 from limits.kinds import Kind
-from limits.operations import Grant, grant
+from limits.operations import Grant, grant, recount
 from modoboa.admin.signals import import_object
 from parameters.operations import update_parameters
 from relaydomains.models import RelayDomain
@@ -306,6 +309,57 @@ def test_small_chunks_come_to_the_same(cast: Cast) -> None:
     found = reasons(cast.root, FAULTS, CLEAR)
     assert [line for line, *_rest in found] == [1, 2, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15]
     assert apply(cast.root, EVERYTHING)["created"] == 12
+
+
+def _random_line(chance: Random) -> str:
+    """Out of so few names that lines mean, hide and contradict each other."""
+    domains = ("new.example", "also.example", "third.example", "dora.example", "relayed.example")
+    domain = chance.choice(domains)
+    person = f"{chance.choice('abcdefgh')}{chance.randrange(12)}@{domain}"
+    yes = chance.choice(("true", "true", "no"))
+    quota = chance.choice(("", "0", "5", "50", "500"))
+    recipients = [
+        f"{chance.choice('abcdefgh')}{chance.randrange(12)}@{chance.choice((*domains, 'out.example'))}"
+        for _recipient in range(chance.randrange(1, 4))
+    ]
+    role = chance.choice(("SimpleUsers", "SimpleUsers", "SimpleUsers", "DomainAdmins", "Resellers"))
+    right = domain if role == "DomainAdmins" else ""
+    address = person if role == "SimpleUsers" or chance.random() < 0.5 else ""
+    alias = chance.choice((person, person, f"{person.partition('@')[0]}+x@{domain}", f"@{domain}"))
+    return chance.choices(
+        (
+            f"domain;{domain};{chance.choice(('0', '400'))};{chance.choice(('0', '40'))};{yes}",
+            f"domainalias;{chance.choice('xyz')}.{domain};{domain};{yes}",
+            f"relaydomain;{domain};mx.relay.example;25;relay;{yes};{chance.choice(('true', 'no'))}",
+            f"account;{person};{HASH};Jo;\\N\\;{yes};{role};{address};{quota};{right}",
+            f"alias;{alias};{yes};{';'.join(recipients)}",
+            f"forward;{person};{yes};{person};{recipients[0]}",
+        ),
+        (3, 2, 1, 40, 15, 5),
+    )[0]
+
+
+@pytest.mark.parametrize("chunk", [3, 4_000])
+def test_random_files_leave_every_table_in_step(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    """MODOBOA_TEST_EXAMPLES=100 for more, and others."""
+    monkeypatch.setattr(running, "_CHUNK", chunk)
+    wanted = os.environ.get("MODOBOA_TEST_EXAMPLES")
+    for number in range(int(wanted or 2)):
+        chance = Random() if wanted else Random(number)
+        text = "\n".join(_random_line(chance) for _line in range(chance.choice((20, 150, 400))))
+        point = transaction.savepoint()
+        for _twice in range(2):
+            with importing(cast.root, text, Options(continue_if_exists=True)) as work:
+                work.plan()
+                planned = work.report.digest()
+                work.apply(skip_errors=True, planned=planned)
+                created = work.report.total(Outcome.CREATED)
+            assert not list(publication.drift()), text
+            assert recount() == [], text
+        assert not created, "the second time all is there"
+        transaction.savepoint_rollback(point)
 
 
 # --- who may -----------------------------------------------------------------------------------------------------
