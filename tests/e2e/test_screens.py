@@ -27,6 +27,7 @@ from relaydomains.operations import create_relay_domain
 from tests.cast import PASSWORD, Cast
 from tests.e2e.conftest import ARTIFACTS, PHONE, WIDE
 from tests.e2e.test_main_path import sign_in
+from tests.servers.packages import is_ci
 from tests.stored_parameters import store
 
 if TYPE_CHECKING:
@@ -86,14 +87,15 @@ def screens(people: Cast) -> dict[str, str]:
 
 
 def look_at(page: Page, name: str) -> None:
-    """Keep a picture, light and dark; no finding of axe, nothing wider than the window."""
+    """Keep pictures, light and dark, unless in CI; no finding of axe, nothing wider than the window."""
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
     width = page.evaluate("window.innerWidth")
     findings = []
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme)
         page.evaluate("Promise.all(document.getAnimations().map(each => each.finished))")
-        page.screenshot(path=ARTIFACTS / f"{name}-{width}-{scheme}.png", full_page=True)
+        if not is_ci():
+            page.screenshot(path=ARTIFACTS / f"{name}-{width}-{scheme}.png", full_page=True)
         if scheme == "light":
             findings += Axe().run(page).response["violations"]
         else:

@@ -176,7 +176,7 @@ class Traffic:
 
 @pytest.fixture(scope="module")
 def traffic(serving: MailStack, panel: Panel, runner: Runner) -> Traffic:
-    """Two senders never pause, the command runs each second, names change."""
+    """Two senders go on and on, the command runs each second, names change."""
     domain = panel.new_domain()
     boxes = [Box([panel.new_account(f"box{number}-0@{domain}")]) for number in range(2)]
     for box in boxes:
@@ -194,7 +194,7 @@ def traffic(serving: MailStack, panel: Panel, runner: Runner) -> Traffic:
         if reply.accepted:
             box.accepted.append(token)
 
-    with repeated(send, 0.02), repeated(send, 0.03), repeated(runner.run, 1.0):
+    with repeated(send, 0.1), repeated(send, 0.15), repeated(runner.run, 1.0):
         for turn in range(RENAMES):
             box = boxes[turn % 2]
             name = f"box{turn % 2}-{len(box.names)}"

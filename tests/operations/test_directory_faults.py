@@ -64,13 +64,13 @@ def scenes(names: tuple[str, ...]) -> list[str]:
 @pytest.mark.usefixtures("sqlite_only")
 @pytest.mark.parametrize("half", [NEAR[::2], NEAR[1::2]], ids=["one half", "other half"])
 def test_who_is_killed_at_a_call_to_the_system_loses_nothing(half: tuple[str, ...]) -> None:
-    code, output = sweep(*scenes(half), "--no-errors", "--every", "12", "--shift", SHIFT)
+    code, output = sweep(*scenes(half), "--no-errors", "--every", "5", "--shift", SHIFT)
     assert code == 0, output
 
 
 @pytest.mark.usefixtures("sqlite_only")
 @pytest.mark.parametrize(
-    ("names", "every"), [(NEAR, "400"), (FAR, "500")], ids=["on one device", "between devices"]
+    ("names", "every"), [(NEAR, "200"), (FAR, "250")], ids=["on one device", "between devices"]
 )
 def test_who_is_refused_or_killed_at_a_call_to_the_system_loses_nothing(
     names: tuple[str, ...], every: str
@@ -82,7 +82,7 @@ def test_who_is_refused_or_killed_at_a_call_to_the_system_loses_nothing(
 def test_who_is_killed_while_he_talks_to_a_server_loses_nothing(engine: str) -> None:
     if engine == "sqlite":
         pytest.skip("no server")
-    options = ("--engine", engine, "--no-errors", "--every", "40", "--shift", SHIFT)
+    options = ("--engine", engine, "--no-errors", "--every", "25", "--shift", SHIFT)
     code, output = sweep(*scenes(ON_SERVERS), *options)
     assert code == 0, output
 
