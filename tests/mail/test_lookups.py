@@ -303,25 +303,29 @@ SERVICES = pytest.mark.parametrize("service", ["doveadm", "lmtp"])
 def test_the_userdb_of_dovecot_23_agrees(
     stack: MailStack, ground: Path, published: list[str], service: str
 ) -> None:
-    check_userdb(stack, ground, userdb_keys(published, "userdb"), service)
+    check_userdb(stack, ground, userdb_rows(published), "userdb", service)
 
 
 @SERVICES
 def test_the_userdb_of_dovecot_24_agrees(
     stack_24: MailStack, ground: Path, published: list[str], service: str
 ) -> None:
-    check_userdb(stack_24, ground, userdb_keys(published, "userdb-2.4"), service)
+    check_userdb(stack_24, ground, userdb_rows(published), "userdb-2.4", service)
 
 
-def userdb_keys(published: list[str], seed: str) -> list[bytes]:
+def userdb_rows(published: list[str]) -> list[str]:
     """Those in other names of domains, too: they have no row of their own."""
     people = [key for key in published if key.partition("@")[0] in LOCAL_PARTS]
-    return generated_keys([*published, *(key.replace("@", "@alias-") for key in people)], seed)
+    return [*published, *(key.replace("@", "@alias-") for key in people)]
 
 
-def check_userdb(stack: MailStack, ground: Path, keys: list[bytes], service: str) -> None:
+def check_userdb(stack: MailStack, ground: Path, rows: list[str], seed: str, service: str) -> None:
+    keys, known = generated_keys(rows, seed), {key.lower().encode() for key in rows}
     found = userdb.users(stack.dovecot.directory / "run" / "auth-userdb", keys, service=service)
-    answers = [python_user(key, ground, service) for key in keys]
+    answers = [
+        python_user(key, ground, service) if key.lower() in known or number % SAMPLE == 0 else None
+        for number, key in enumerate(keys)
+    ]
     assert list(map(known_fields, found)) == list(map(known_fields, answers))
     for key, user, wanted in zip(keys, found, answers, strict=True):
         if user and wanted and user != userdb.TEMPORARY:
