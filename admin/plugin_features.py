@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from django.db import transaction
 from django.db.models import Q
 
 from admin import signals
@@ -25,7 +27,7 @@ _NOTHING: Final = Q(pk__in=())
 
 def types() -> list[tuple[str, Any]]:
     """Types that only plugins know: the value and the label of a filter."""
-    return made_of(signals.extra_domain_types, lambda _receiver, each: (str(each[0]), each[1]))
+    return made_of(signals.extra_domain_types, lambda _receiver, each: (str(each[0]), str(each[1])))
 
 
 def _tags(row: DomainRow) -> Sequence[Tag]:
@@ -37,7 +39,7 @@ def _tags(row: DomainRow) -> Sequence[Tag]:
 def _tag(_receiver: object, given: Mapping[str, Any]) -> Tag:
     kind = str(given["type"])
     name = "type" if kind == "dom" else f"{kind}filter"
-    return Tag(name, str(given["name"]), given["label"], tone_of(str(given.get("color", ""))))
+    return Tag(name, str(given["name"]), str(given["label"]), tone_of(str(given.get("color", ""))))
 
 
 def _narrow(_actor: Actor, given: Mapping[str, str]) -> Sequence[Narrowing]:
@@ -59,10 +61,18 @@ def _matches(kind: str, chosen: Mapping[str, str]) -> Q:
     for receiver, filters in signals.extra_domain_qset_filters.answered(domfilter=kind, extrafilters=chosen):
         if not filters:
             continue
-        rows = guarded(receiver, "extra_domain_qset_filters", lambda f=filters: Domain.objects.filter(**f))  # type: ignore[misc]  # bound now
-        found &= _NOTHING if rows is None else Q(pk__in=rows.order_by().values("pk"))
+        narrowed = guarded(receiver, "extra_domain_qset_filters", partial(_tried, filters))
+        found &= _NOTHING if narrowed is None else narrowed
         answered = True
     return found if answered else _NOTHING
+
+
+def _tried(filters: Mapping[str, Any]) -> Q:
+    """The filter, after the database has understood it."""
+    rows = Domain.objects.filter(**filters).order_by()
+    with transaction.atomic():
+        rows.exists()
+    return Q(pk__in=rows.values("pk"))
 
 
 def _chip(name: str, value: str) -> Filter:

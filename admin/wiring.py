@@ -2,7 +2,6 @@
 
 import reversion
 from django.shortcuts import resolve_url
-from django.urls import NoReverseMatch
 from django.utils.translation import gettext_lazy as _
 
 from admin import checks, domain_features, fixtures, plugin_features, policies, publication  # noqa: F401  importing the checks registers them
@@ -15,6 +14,7 @@ from admin.recovery import secondary_address_is_trusted
 from core import initial_data, landing, navigation, token_domains
 from core.actor import Actor
 from core.extensions import exts_pool
+from core.hooks import guarded
 from core.models import User
 from core.operations import passwords, resets
 from core.signals import register_postfix_maps
@@ -90,10 +90,13 @@ def _first_page(actor: Actor) -> str:
     if policies.may_see_domains(actor):
         return "admin:dashboard"
     extension = exts_pool.get_extension(tools.get_global_parameter("default_top_redirection", "core"))
-    try:
-        return resolve_url((extension and extension.topredirection_url) or "admin:my_mailbox")
-    except NoReverseMatch:  # a plugin's mistake keeps nobody out
-        return "admin:my_mailbox"
+    # A plugin's mistake keeps nobody out.
+    found = (
+        guarded(extension, "topredirection_url", lambda: resolve_url(str(extension.topredirection_url)))
+        if extension
+        else None
+    )
+    return found or "admin:my_mailbox"
 
 
 def _postfix_maps(**_sent: object) -> tuple[Lookup, ...]:

@@ -124,11 +124,9 @@ class ExtensionsPool:
 
     def list_all(self) -> list[dict[str, Any]]:
         """Infos, with their ``id``, of all that work and want to be shown, by name."""
-        return [
-            {"id": extension.name, **extension.infos()}
-            for name, extension in sorted(self._working())
-            if name not in self._hidden
-        ]
+        shown = (each for name, each in sorted(self._working()) if name not in self._hidden)
+        told = ((each, guarded(type(each), "infos", each.infos)) for each in shown)
+        return [{"id": each.name, **infos} for each, infos in told if infos is not None]
 
     def _working(self) -> Iterator[tuple[str, ModoExtension]]:
         return ((name, each) for name, each in self._extensions.items() if not self._owners[name].fault)

@@ -12,10 +12,13 @@ from django import forms
 from django.forms.boundfield import BoundField
 from django.forms.renderers import TemplatesSetting
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.utils.datastructures import MultiValueDict
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from core import plugins
 from core.presentation import unicode_domain
 
 CLASSES_BY_TEMPLATE = {"select": "form-select", "textarea": "form-control"}
@@ -265,6 +268,25 @@ class Tab:
     form: forms.BaseForm
     template: str = ""
 
+    def try_to_render(self, request: HttpRequest) -> None:
+        """Raise what rendering it raises."""
+        section = _bound(self)
+        render_to_string(
+            "components/form_section.html",
+            {"title": self.label, "fields": section.fields, "form": self.form, "template": self.template},
+            request,
+        )
+
+
+def is_valid_of_plugin(form: forms.BaseForm, module: str) -> bool:
+    """Whether a form is; it is not where the plugin that has the *module* fails, and then it says so."""
+    try:
+        return form.is_valid()
+    except Exception as error:  # noqa: BLE001  a plugin's, whatever it is
+        plugins.report(module, "clean", error)
+        form.add_error(None, gettext("The plugin failed, so nothing was changed."))
+        return False
+
 
 def _bound(tab: Tab) -> BoundSection:
     return BoundSection(
@@ -308,7 +330,8 @@ class PanelForm(forms.Form):
 
     def is_valid(self) -> bool:
         """Together with the forms of plugins."""
-        return all([super().is_valid(), *(tab.form.is_valid() for tab in self.tabs)])
+        others = [is_valid_of_plugin(tab.form, type(tab.form).__module__) for tab in self.tabs]
+        return all([super().is_valid(), *others])
 
     @property
     def is_refused(self) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -35,14 +36,17 @@ class Hook(Signal):
         """Receivers with what they said."""
         return self._ask(sent, lambda _error: False)
 
-    def listed(self, **sent: Any) -> list[Any]:
-        """The lists that receivers returned as one; a receiver that returns no list counts as broken."""
+    def listed(self, kind: type = object, /, **sent: Any) -> list[Any]:
+        """The lists that receivers returned as one; what is no list, or no *kind* in a list, counts as broken."""
         found: list[Any] = []
         for receiver, answer in self.answered(**sent):
-            if isinstance(answer, list | tuple):
-                found += answer
-            else:
+            if not isinstance(answer, list | tuple):
                 self._report(receiver, TypeError(f"a list was expected, not {type(answer).__name__}"))
+                continue
+            fitting = [each for each in answer if isinstance(each, kind)]
+            if len(fitting) < len(answer):
+                self._report(receiver, TypeError(f"a list of {kind.__name__} was expected"))
+            found += fitting
         return found
 
     def merged(self, **sent: Any) -> dict[Any, Any]:
@@ -57,8 +61,11 @@ class Hook(Signal):
 
     def html(self, **sent: Any) -> SafeString:
         """The HTML, texts or lists of them, that receivers returned. Plugins are trusted to escape what is in it."""
-        found = (answer if isinstance(answer, list | tuple) else [answer] for answer in self.answers(**sent))
-        return trusted("".join(str(part) for parts in found for part in parts))
+        found = [
+            guarded(receiver, "answer", partial(_joined, answer))
+            for receiver, answer in self.answered(**sent)
+        ]
+        return trusted("".join(filter(None, found)))
 
     def tell(self, **sent: Any) -> None:
         """Send the news; answers mean nothing."""
@@ -85,7 +92,7 @@ class Hook(Signal):
             raise TypeError(msg)
         receivers, _asynchronous = self._live_receivers(None)
         for receiver in receivers:
-            if plugins.is_disabled(_module(receiver)):
+            if plugins.is_disabled(module_of(receiver)):
                 continue
             try:
                 # A failed statement must not spoil the transaction of whoever asks.
@@ -99,7 +106,11 @@ class Hook(Signal):
                     yield receiver, answer
 
     def _report(self, receiver: Any, error: Exception) -> None:
-        plugins.report(_module(receiver), getattr(receiver, "__qualname__", repr(receiver)), error)
+        plugins.report(module_of(receiver), getattr(receiver, "__qualname__", repr(receiver)), error)
+
+
+def _joined(answer: Any) -> str:
+    return "".join(map(str, answer if isinstance(answer, list | tuple) else [answer]))
 
 
 def trusted(html: str) -> SafeString:
@@ -112,11 +123,12 @@ def guarded(source: Any, place: str, work: Callable[[], Any]) -> Any:
     try:
         return work()
     except Exception as error:  # noqa: BLE001  a plugin's, whatever it is
-        plugins.report(_module(source), place, error)
+        plugins.report(module_of(source), place, error)
         return None
 
 
-def _module(receiver: Any) -> str:
+def module_of(receiver: Any) -> str:
+    """Where a receiver comes from."""
     return getattr(receiver, "__module__", None) or type(receiver).__module__
 
 

@@ -101,7 +101,7 @@ def _menu_item(_receiver: Any, given: Mapping[str, Any]) -> MenuItem:
     icon = str(given.get("img") or _ICON)
     # Older plugins give classes of Font Awesome.
     known = icon.replace("-", "").isalnum() and not icon.startswith("fa-")
-    return MenuItem(given.get("label") or given["title"], str(given["url"]), icon if known else _ICON)
+    return MenuItem(str(given.get("label") or given["title"]), str(given["url"]), icon if known else _ICON)
 
 
 def widgets(hook: Hook, **sent: Any) -> Columns:
@@ -137,5 +137,8 @@ def _notice(_receiver: Any, given: Mapping[str, Any]) -> Notice | None:
     if "text" not in given:
         return None
     return Notice(
-        given["text"], str(given.get("url") or ""), tone_of(str(given.get("level", ""))), given.get("counter")
+        str(given["text"]),
+        str(given.get("url") or ""),
+        tone_of(str(given.get("level", ""))),
+        given.get("counter"),
     )

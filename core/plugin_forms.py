@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -62,10 +63,13 @@ def tabs(
 
 def _tab(request: HttpRequest, described: Mapping[str, Any], instances: Mapping[str, Any]) -> Tab:
     key = str(described["id"])
-    data = (request.POST, request.FILES) if request.method == "POST" else ()
     known = {"instance": instances[key]} if key in instances else {}
-    form = described["cls"](*(described.get("new_args") or ()), *data, prefix=key, **known)
-    return Tab(key, described["title"], form, described.get("formtpl") or "")
+    make = partial(described["cls"], *(described.get("new_args") or ()))
+    tab = Tab(key, str(described["title"]), make(prefix=key, **known), described.get("formtpl") or "")
+    tab.try_to_render(request)
+    if request.method != "POST":
+        return tab
+    return replace(tab, form=make(request.POST, request.FILES, prefix=key, **known))
 
 
 def save(made: Iterable[Tab], *values: Any, **named: Any) -> None:

@@ -6,20 +6,21 @@ Settings read this module before anything else is loaded, so it needs neither se
 from __future__ import annotations
 
 import logging
+import sys
 import traceback
 from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Final
 
 from django.apps import AppConfig, apps
-from django.db import DatabaseError
+from django.db import transaction
 from django.utils.module_loading import module_has_submodule
 
 if TYPE_CHECKING:
     from types import ModuleType
-
-    from django.db.models import Model
 
 logger = logging.getLogger("modoboa.plugins")
 
@@ -39,7 +40,7 @@ class Plugin:
 
 
 _plugins: dict[str, Plugin] = {}
-_told: set[tuple[str, str, str]] = set()
+_told: set[tuple[str, str, type[BaseException]]] = set()
 
 
 def plugins() -> Sequence[Plugin]:
@@ -60,7 +61,8 @@ def owner_of(module: str) -> str:
 
 
 def _owner(module: str) -> Plugin | None:
-    fitting = [name for name in _plugins if f"{module}.".startswith(f"{name}.")]
+    # Without a configuration it is not loaded, and may have the name of an app of the panel.
+    fitting = [name for name, each in _plugins.items() if each.config and f"{module}.".startswith(f"{name}.")]
     return _plugins[max(fitting, key=len)] if fitting else None
 
 
@@ -69,14 +71,15 @@ def is_plugin(name: str) -> bool:
     return name in _plugins
 
 
-def is_ours(model: type[Model]) -> bool:
-    """Whether a model is one of the panel's, not of a plugin."""
-    return _owner(model.__module__) is None
+def is_ours(thing: Any) -> bool:
+    """Whether a class or function is the panel's or a library's, not a plugin's."""
+    return _owner(getattr(thing, "__module__", None) or type(thing).__module__) is None
 
 
 def last_line(error: BaseException) -> str:
-    """The end of a traceback: type and message."""
-    return traceback.format_exception_only(error)[-1].strip()
+    """The end of a traceback: type and message, as every database can keep it."""
+    words = traceback.format_exception_only(error)[-1].strip()
+    return words.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
 
 
 # --- faults ----------------------------------------------------------------------------------------------------
@@ -85,7 +88,11 @@ def last_line(error: BaseException) -> str:
 def disable(name: str, place: str, error: BaseException | str) -> None:
     """Leave a plugin out from now on: *place* says what failed."""
     words = error if isinstance(error, str) else last_line(error)
-    _plugins[name].fault = f"{place}: {words}"
+    plugin = _plugins[name]
+    plugin.fault = f"{place}: {words}"
+    if plugin.config:
+        # Template engines load the tags of every app, and stop at those that fail.
+        sys.modules[f"{name}.templatetags"] = None  # type: ignore[assignment]  # how Python is told of no module
     logger.error(
         "The plugin %s is disabled. %s: %s",
         name,
@@ -99,21 +106,22 @@ def report(module: str, place: str, error: BaseException) -> None:
     """Tell of a failure of a plugin that goes on: to the log of the server, and once to the event log."""
     name, words = owner_of(module), last_line(error)
     logger.error("The plugin %s failed in %s: %s", name, place, words, exc_info=error)
-    if (name, place, words) in _told:
+    if (name, place, type(error)) in _told:
         return
-    _told.add((name, place, words))
+    _told.add((name, place, type(error)))
     message = f"{place}: {words}"
     try:
-        # By name: settings import this module, and models need settings.
-        apps.get_model("core.Log")._default_manager.create(
-            level="CRITICAL",
-            logger=logger.name,
-            message=message[:255],
-            verb=FAILED,
-            kind="plugin",
-            object_name=name[:_LONGEST],
-        )
-    except DatabaseError:
+        with transaction.atomic():
+            # By name: settings import this module, and models need settings.
+            apps.get_model("core.Log")._default_manager.create(
+                level="CRITICAL",
+                logger=logger.name,
+                message=message[:255],
+                verb=FAILED,
+                kind="plugin",
+                object_name=name[:_LONGEST],
+            )
+    except Exception:  # whoever fails must not make the one fail who tells of it
         logger.exception("The event log could not be written.")
 
 
@@ -128,22 +136,42 @@ class _Guarded(AppConfig):
         try:
             super().import_models()
         except Exception as error:  # noqa: BLE001  a plugin's, whatever it is
-            from django.conf import settings  # noqa: PLC0415  it is being loaded when this module is
-
             disable(self.name, "models", error)
             self.models = apps.all_models[self.label]
             self.models.clear()
             apps.clear_cache()
-            settings.MIGRATION_MODULES = {**settings.MIGRATION_MODULES, self.label: None}
+            self._without_migrations()
+
+    def _without_migrations(self) -> None:
+        from django.conf import settings  # noqa: PLC0415  it is being loaded when this module is
+
+        settings.MIGRATION_MODULES = {**settings.MIGRATION_MODULES, self.label: None}
 
     def ready(self) -> None:
-        """Let the plugin prepare itself."""
+        """Let the plugin prepare itself, and load what Django would stumble over later."""
         if is_disabled(self.name):
             return
         try:
+            _import_all(f"{self.name}.migrations")
+        except Exception as error:  # noqa: BLE001  as above
+            self._without_migrations()
+            disable(self.name, "migrations", error)
+            return
+        place = "templatetags"
+        try:
+            _import_all(f"{self.name}.templatetags")
+            place = "ready"
             super().ready()
         except Exception as error:  # noqa: BLE001  as above
-            disable(self.name, "ready", error)
+            disable(self.name, place, error)
+
+
+def _import_all(package: str) -> None:
+    """The modules of a package, if there is one."""
+    if spec := find_spec(package):
+        import_module(package)
+        for module in iter_modules(spec.submodule_search_locations):
+            import_module(f"{package}.{module.name}")
 
 
 def installed(entries: Iterable[str], others: Iterable[str]) -> list[AppConfig]:
@@ -161,10 +189,11 @@ def installed(entries: Iterable[str], others: Iterable[str]) -> list[AppConfig]:
             disable(entry, "import", error)
             continue
         del _plugins[entry]
-        _plugins[config.name] = Plugin(config.name, config)
         if config.label in labels:
+            _plugins[config.name] = Plugin(config.name)
             disable(config.name, "import", f"another app has the label “{config.label}”.")
             continue
+        _plugins[config.name] = Plugin(config.name, config)
         labels.add(config.label)
         kind = type(config)
         config.__class__ = type(kind.__name__, (_Guarded, kind), {"__module__": kind.__module__})

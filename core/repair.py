@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from django.apps import apps
 
+from core import plugins
 from core.extensions import exts_pool
-from core.plugins import is_plugin
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise
@@ -35,8 +35,14 @@ class Problem:
 def known_problems() -> Iterator[Problem]:
     """Of all apps. Plugins and apps above come first: what they repair may count for those below."""
     for module in exts_pool.known_problems():
-        yield from getattr(module, "known_problems", ())
+        given = getattr(module, "known_problems", ())
+        found = (
+            [each for each in given if isinstance(each, Problem)] if isinstance(given, list | tuple) else []
+        )
+        if len(found) < (len(given) if isinstance(given, list | tuple) else 1):
+            plugins.report(module.__name__, "known_problems", TypeError("a list of Problem was expected"))
+        yield from found
     for config in reversed(list(apps.get_app_configs())):
         name = f"{config.name}.known_problems"
-        if not is_plugin(config.name) and find_spec(name) is not None:
+        if not plugins.is_plugin(config.name) and find_spec(name) is not None:
             yield from import_module(name).known_problems

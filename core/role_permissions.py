@@ -7,12 +7,14 @@ things, and what plugins answer to ``extra_role_permissions``. Super administrat
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Final
 
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 
 from core import plugins, signals
+from core.hooks import guarded, module_of
 from core.roles import Role
 
 # App, model, codename: as plugins answer.
@@ -59,12 +61,16 @@ def write_groups() -> list[str]:
 
 def _of_plugins(role: Role) -> Iterator[RolePermission]:
     for receiver, given in signals.extra_role_permissions.answered(role=role.value):
-        for each in given:
-            if len(each) == 3 and all(isinstance(part, str) for part in each):  # noqa: PLR2004  app, model, codename
-                yield tuple(each)
-            else:
-                fault = TypeError(f"{each!r} is not (app, model, codename)")
-                plugins.report(receiver.__module__, "extra_role_permissions", fault)
+        yield from guarded(receiver, "answer", partial(list, _checked(receiver, given))) or ()
+
+
+def _checked(receiver: object, given: Iterable[object]) -> Iterator[RolePermission]:
+    for each in given:
+        if isinstance(each, list | tuple) and len(each) == 3 and all(isinstance(part, str) for part in each):  # noqa: PLR2004  app, model, codename
+            yield tuple(each)
+        else:
+            fault = TypeError(f"{each!r} is not (app, model, codename)")
+            plugins.report(module_of(receiver), "extra_role_permissions", fault)
 
 
 def _permissions(wanted: Iterable[RolePermission]) -> dict[RolePermission, Permission]:

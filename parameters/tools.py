@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from asgiref.local import Local
-from django.core.exceptions import ValidationError
 from django.core.signals import request_finished, request_started
 
 from parameters.forms import AdminParametersForm
@@ -98,7 +97,7 @@ def typed(field: Field, stored: Mapping[str, Any], name: str, app: str) -> Any:
         return default_of(field)
     try:
         return field.clean(stored[name])
-    except ValidationError:
+    except Exception:  # noqa: BLE001  a field that expects another kind of value fails as it likes
         _log.warning("The stored value of %s.%s does not fit any more; its default counts.", app, name)
         return default_of(field)
 
@@ -191,9 +190,9 @@ def _apply_settings(stored: Values) -> None:
         return
     _applied = (len(declarations), stored)
     for declaration in declarations:
-        values = get_global_parameters(declaration.app)
-        form: Any = declaration.form_class(initial=values, prefix=declaration.app)
         try:
+            values = get_global_parameters(declaration.app)
+            form: Any = declaration.form_class(initial=values, prefix=declaration.app)
             form.to_django_settings()
         except Exception:  # noqa: BLE001  a plugin's: whatever it is, the panel goes on
             _log.exception("to_django_settings() of %s failed.", declaration.app)

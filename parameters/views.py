@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import messages
@@ -14,7 +15,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
+from core import plugins
 from core.answering import posted, tell_what_was_kept
+from core.form_rendering import is_valid_of_plugin
+from core.hooks import guarded
 from core.middleware import AuthedRequest
 from core.refusals import WHOLE_OBJECT, Reason, Refusal
 from core.refusing import refuse
@@ -27,7 +31,8 @@ from parameters.queries import edited_parameters, history, recent_changes
 if TYPE_CHECKING:
     from django import forms
 
-    from parameters.registry import Level
+    from core.models import User
+    from parameters.registry import Declaration, Level
 
 _RECENT: Final = 6
 
@@ -97,25 +102,40 @@ def _require_super(request: AuthedRequest) -> None:
 def _parts(request: AuthedRequest, level: Level) -> list[ParametersEdit]:
     """A form for each app whose parameters this person may see."""
     user = request.actor.user
-    declarations = [
-        each for each in tools.registry.declarations(level) if each.form_class.has_access(user=user)
-    ]
+    declarations = [each for each in tools.registry.declarations(level) if _has_access(each, user)]
     if not declarations:
         return []
     edited, own = edited_parameters(request.actor, level), tools.OwnValues(user)
-    parts = []
-    for declaration in declarations:
+
+    def part_of(declaration: Declaration) -> ParametersEdit:
         app = declaration.app
         present = tools.get_global_parameters(app) if level == "global" else own.of(app)
-        form_class = edit_form_of(declaration)
-        parts.append(form_class(posted(request), present=present, edited=edited(app), prefix=app))
-    return parts
+        make = partial(edit_form_of(declaration), present=present, edited=edited(app), prefix=app)
+        if not plugins.is_ours(declaration.form_class):
+            for field in make(None):
+                field.as_field_group()  # fails here or not at all
+        return make(posted(request))
+
+    made = (guarded(each.form_class, "parameters", partial(part_of, each)) for each in declarations)
+    return [part for part in made if part is not None]
+
+
+def _has_access(declaration: Declaration, user: User) -> bool:
+    return bool(
+        guarded(declaration.form_class, "has_access", lambda: declaration.form_class.has_access(user=user))
+    )
 
 
 def _are_valid(*parts: forms.Form) -> bool:
     """All of them, and every one is looked at."""
-    found = [part.is_valid() for part in parts]
+    found = [_is_valid(part) for part in parts]
     return all(found)
+
+
+def _is_valid(part: forms.Form) -> bool:
+    if isinstance(part, ParametersEdit) and not plugins.is_ours(part.declaration.form_class):
+        return is_valid_of_plugin(part, part.declaration.form_class.__module__)
+    return part.is_valid()
 
 
 def _values(parts: Sequence[ParametersEdit]) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from admin import signals
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def of_account(request: AuthedRequest, account: Account) -> list[Tab]:
     """Tabs about an account that no plugin hides."""
     user = request.actor.user
-    described = signals.extra_account_forms.listed(user=user, account=account)
+    described = signals.extra_account_forms.listed(Mapping, user=user, account=account)
     shown = [form for form in described if _is_shown(account, form)]
     if not shown:
         return []
@@ -34,7 +35,7 @@ def _is_shown(account: Account, form: object) -> bool:
 def of_domain(request: AuthedRequest, domain: Domain) -> list[Tab]:
     """Tabs about a domain."""
     user = request.actor.user
-    described = signals.extra_domain_forms.listed(user=user, domain=domain)
+    described = signals.extra_domain_forms.listed(Mapping, user=user, domain=domain)
     if not described:
         return []
     return plugin_forms.tabs(
@@ -44,5 +45,5 @@ def of_domain(request: AuthedRequest, domain: Domain) -> list[Tab]:
 
 def of_new_domain(request: AuthedRequest) -> list[Tab]:
     """Steps of the wizard."""
-    steps = [step for step in signals.extra_domain_wizard_steps.listed() if isinstance(step, WizardStep)]
+    steps = signals.extra_domain_wizard_steps.listed(WizardStep)
     return plugin_forms.tabs(request, [step.description() for step in steps], {})

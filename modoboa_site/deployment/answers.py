@@ -6,6 +6,8 @@ import getpass
 import sys
 from urllib.parse import quote
 
+from django.core.exceptions import ImproperlyConfigured
+
 from modoboa_site import databases
 from modoboa_site.deployment.problems import Problem
 
@@ -29,8 +31,23 @@ def ask_secret(question: str) -> str:
 
 
 def ask_for_database(prefix: str) -> str:
-    """A URL, put together from answers."""
+    """A URL, put together from answers; asked for again until it is one."""
     print(f"Database “{prefix}”:")
+    while True:
+        url = _asked_for()
+        try:
+            databases.parse(url, f"the database “{prefix}”")
+        except ImproperlyConfigured as error:
+            print(error)
+        except ImportError as error:
+            raise Problem(
+                f"The driver of that database is missing: {error} (extras of setup.py name it)."
+            ) from error
+        else:
+            return url
+
+
+def _asked_for() -> str:
     while (engine := ask("Engine (postgres, mysql, sqlite)", "postgres")) not in {*_DEFAULT_PORTS, "sqlite"}:
         print("Answer postgres, mysql or sqlite.")
     if engine == "sqlite":
@@ -43,8 +60,6 @@ def ask_for_database(prefix: str) -> str:
     user = ask("User", "modoboa")
     password = ask_secret("Password")
     place = f"[{host}]" if ":" in host else host
-    url = (
+    return (
         f"{engine}://{quote(user, safe='')}:{quote(password, safe='')}@{place}:{port}/{quote(name, safe='')}"
     )
-    databases.parse(url, f"the database “{prefix}”")
-    return url

@@ -67,6 +67,8 @@ class Step:
     words: tuple[str, ...]
     hint: str
     secrets: Mapping[str, str] = field(default_factory=dict)
+    # A file that is a database is nobody else's; -1: as it is.
+    umask: int = 0o077
 
 
 def deploy(wish: Wish, *, verbose: bool = False) -> None:
@@ -144,8 +146,10 @@ def _parsed(word: str) -> tuple[str, str]:
 
 def _checked(prefix: str, url: str) -> str:
     name = f"The URL of the database “{prefix}”"
+    if not url.isprintable():
+        raise Problem(f"{name} has characters that cannot be written to a file of lines: encode them (%0A).")
     try:
-        databases.parse(url, name)
+        found = databases.parse(url, name)
     except ImproperlyConfigured as error:
         print(error, file=sys.stderr)
         return ask_for_database(prefix)
@@ -153,6 +157,10 @@ def _checked(prefix: str, url: str) -> str:
         raise Problem(
             f"The driver of that database is missing: {error} (extras of setup.py name it)."
         ) from error
+    if url.startswith("sqlite:") and not Path(str(found["NAME"])).is_absolute():
+        raise Problem(
+            f"{name} needs the absolute path of a file: sqlite:////srv/panel.sqlite3, four slashes."
+        )
     return url
 
 
@@ -167,9 +175,12 @@ def _password(wish: Wish, *, asked: bool) -> str:
     """Of the first administrator; blank: a random one, or the one of development instances."""
     if wish.admin_password_file:
         try:
-            return wish.admin_password_file.read_text(encoding="utf-8").split("\n", 1)[0]
+            password = wish.admin_password_file.read_text(encoding="utf-8").split("\n", 1)[0]
         except (OSError, UnicodeError) as error:
             raise Problem(f"{wish.admin_password_file} cannot be read: {error}") from error
+        if not password:
+            raise Problem(f"The first line of {wish.admin_password_file} is empty.")
+        return password
     if given := os.environ.get("MODOBOA_ADMIN_PASSWORD"):
         return given
     return ask_secret("Password of the first administrator (empty: a random one is shown)") if asked else ""
@@ -240,9 +251,11 @@ def _make(place: Path, texts: Mapping[str, str], variables: Mapping[str, str]) -
         (draft / place.name).chmod(0o755)
         draft.chmod(0o755)
         draft.rename(place)
-    except OSError as error:
+    except BaseException as error:
         shutil.rmtree(draft, ignore_errors=True)
-        raise Problem(f"{place} could not be made: {error}. Nothing is left of it.") from error
+        if isinstance(error, OSError | UnicodeError):
+            raise Problem(f"{place} could not be made: {error}. Nothing is left of it.") from error
+        raise
 
 
 # --- steps ------------------------------------------------------------------------------------------------------
@@ -259,7 +272,7 @@ def _steps(wish: Wish, password: str) -> Iterator[Step]:
         {"MODOBOA_ADMIN_PASSWORD": password} if password else {},
     )
     if wish.collectstatic:
-        yield Step(("collectstatic", "--no-input"), "Is there room on the disk?")
+        yield Step(("collectstatic", "--no-input"), "Is there room on the disk?", umask=-1)
 
 
 def _run(steps: list[Step], place: Path, *, verbose: bool) -> None:
@@ -270,6 +283,7 @@ def _run(steps: list[Step], place: Path, *, verbose: bool) -> None:
             [sys.executable, "manage.py", *step.words],
             cwd=place,
             env={**_environment(), **step.secrets},
+            umask=step.umask,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

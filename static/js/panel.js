@@ -157,15 +157,21 @@
   /* Notices of plugins: asked for again while somebody looks at the page, unless their menu is in use. */
   const notices = document.querySelector("[data-notices]");
   if (notices) {
-    setInterval(async () => {
-      const inUse = () => notices.querySelector("details[open]") || notices.contains(document.activeElement);
-      if (document.hidden || inUse()) return;
-      try {
-        const answer = await fetch(notices.dataset.notices, { headers: { Accept: "text/html" }, redirect: "error" });
-        const html = answer.ok ? await answer.text() : "";
-        if (answer.ok && !inUse()) notices.innerHTML = html;
-      } catch { /* signed out, or the server is away */ }
-    }, notices.dataset.every * 1000);
+    const inUse = () => notices.querySelector("details[open]") || notices.contains(document.activeElement);
+    const ask = async () => {
+      if (!document.hidden && !inUse()) {
+        try {
+          const answer = await fetch(notices.dataset.notices, {
+            headers: { Accept: "text/html" }, redirect: "manual", signal: AbortSignal.timeout(20_000),
+          });
+          if (answer.type === "opaqueredirect") return; /* signed out */
+          const html = answer.ok ? await answer.text() : "";
+          if (answer.ok && !inUse()) notices.innerHTML = html;
+        } catch { /* the server is away, or slow */ }
+      }
+      setTimeout(ask, notices.dataset.every * 1000);
+    };
+    setTimeout(ask, notices.dataset.every * 1000);
   }
 
   /* The tab of this page may lie outside a narrow window. */

@@ -38,6 +38,7 @@ from core import signals as of_core
 from core.actor import Actor
 from core.extensions import exts_pool
 from core.hooks import Hook
+from core.management.commands.modo import subcommands
 from core.models import Log, User
 from core.operations.tokens import create_token
 from core.refusals import Refusal
@@ -91,7 +92,7 @@ def posted_form(client: Client, url: str, **changed: str) -> Any:
 def test_the_pool_knows_what_works_and_only_that() -> None:
     assert documented_pool is exts_pool
     names = {infos["name"] for infos in exts_pool.list_all()}
-    assert names == {"example_plugin", "broken_data"}
+    assert names == {"example_plugin", "broken_data", "broken_command"}
     assert exts_pool.get_extension_infos("example_plugin") == {
         "name": "example_plugin",
         "label": "Example",
@@ -104,7 +105,24 @@ def test_the_pool_knows_what_works_and_only_that() -> None:
     for unknown in ("broken_load", "broken_urls", "nothing"):
         assert exts_pool.get_extension(unknown) is None
         assert exts_pool.get_extension_infos(unknown) is None
-    assert [module.__name__ for module in exts_pool.known_problems()] == ["example_plugin.known_problems"]
+    assert [module.__name__ for module in exts_pool.known_problems()] == [
+        "example_plugin.known_problems",
+        "broken_command.known_problems",
+    ]
+
+
+@pytest.mark.usefixtures("cast")
+def test_apps_of_the_panel_are_not_disabled_by_their_names_in_the_list() -> None:
+    assert not plugins.is_disabled("admin.lookups")
+    assert {"admin", "core"} <= {each.app for each in tools.registry.declarations("global")}
+    assert len(postfix_maps()) > 9
+
+
+@pytest.mark.django_db
+def test_commands_of_a_broken_plugin_are_left_out_and_those_of_the_panel_are_its_own() -> None:
+    found = subcommands()
+    assert "greet" not in found
+    assert found["publish"].__module__ == "admin.management.subcommands.publish"
 
 
 @pytest.mark.django_db
@@ -112,7 +130,7 @@ def test_the_check_names_every_broken_plugin() -> None:
     said = {m.id: "" for m in run_checks()} | {}
     words = " ".join(f"{m.id} {m.msg}" for m in run_checks())
     assert {"core.W004", "core.W005"} <= set(said)
-    for name in {*BROKEN, "no_such_plugin"} - {"broken_data", "silent", "plain"}:
+    for name in {*BROKEN, "no_such_plugin"} - {"broken_data", "broken_command", "silent", "plain"}:
         assert f"core.W004 The plugin {name} is disabled." in words
     for name in ("silent", "plain"):
         assert f"core.W005 The plugin {name} does nothing." in words
@@ -129,10 +147,13 @@ def test_the_page_of_information_says_what_is_broken(root: Client) -> None:
         "ready: RuntimeError: not ready",
         "load: KeyError: &#x27;missing&#x27;",
         "settings: KeyError: &#x27;NO&#x27;",
+        "templatetags: ModuleNotFoundError",
+        "migrations: ModuleNotFoundError",
         "urls: ImportError: cannot import name &#x27;nothing_like_this&#x27;",
         "urls: ValueError: Your URL pattern 1 is invalid",
         "import: ModuleNotFoundError: No module named &#x27;no_such_plugin&#x27;",
         "another app has the label “core”",
+        "another app has the label “admin”",
         "load_initial_data: ValueError: no data today",
     ):
         assert fault in page, fault
@@ -151,7 +172,7 @@ def test_initial_data_is_loaded_again_and_again_and_a_failure_is_told(cast: Cast
         call_command("load_initial_data", stdout=StringIO(), stderr=errors)
         assert errors.getvalue().strip() == "broken_data: ValueError: no data today"
     assert list(Colour.objects.values_list("name", flat=True)) == ["green"]
-    assert told("initial_data_loaded") == ["example_plugin"] * 2
+    assert told("initial_data_loaded") == ["example_plugin", "broken_command"] * 2
     assert User.objects.super_admins().get().pk == cast.root.pk
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection, transaction
 
@@ -139,7 +140,8 @@ def test_receivers_of_disabled_plugins_are_not_asked(
 ) -> None:
     answer(hook, [1])
     own = __name__.partition(".")[0]
-    monkeypatch.setitem(plugins._plugins, own, plugins.Plugin(own, fault="load: broken"))
+    loaded = apps.get_app_config("core")
+    monkeypatch.setitem(plugins._plugins, own, plugins.Plugin(own, loaded, fault="load: broken"))
     assert hook.listed(user=1) == []
 
 

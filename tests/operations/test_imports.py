@@ -349,7 +349,7 @@ def test_random_files_leave_every_table_in_step(
     for number in range(int(wanted or 2)):
         chance = Random() if wanted else Random(number)
         text = "\n".join(_random_line(chance) for _line in range(chance.choice((20, 150, 400))))
-        point = transaction.savepoint()
+        point, created = transaction.savepoint(), 0
         for _twice in range(2):
             with importing(cast.root, text, Options(continue_if_exists=True)) as work:
                 work.plan()

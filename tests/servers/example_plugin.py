@@ -33,6 +33,24 @@ BROKEN: Final[Mapping[str, Mapping[str, str]]] = {
         "settings.py": "def apply(settings):\n    settings['NO']['WAY'] = 1\n",
         "load": "        pass\n",
     },
+    "broken_tags": {
+        "templatetags/__init__.py": "",
+        "templatetags/tags.py": "import not_there_any_more\n",
+        "load": "        pass\n",
+    },
+    "broken_migrations": {
+        "migrations/__init__.py": "",
+        "migrations/0001_initial.py": "import not_there_any_more\n",
+        "load": "        pass\n",
+    },
+    "broken_command": {
+        "management/__init__.py": "",
+        "management/subcommands/__init__.py": "",
+        "management/subcommands/greet.py": "import not_there_any_more\n",
+        "management/subcommands/publish.py": "class Command:\n    pass\n",
+        "load": "        pass\n",
+        "known_problems.py": "known_problems = ['no problem']\n",
+    },
     "broken_urls": {"urls.py": "from . import nothing_like_this\n", "load": "        pass\n"},
     "wrong_urls": {"urls.py": "urlpatterns = [1, 2]\n", "load": "        pass\n"},
     "broken_data": {
@@ -41,6 +59,7 @@ BROKEN: Final[Mapping[str, Mapping[str, str]]] = {
     "silent": {"modo_extension.py": ""},
     "plain": {},
     "core": {},
+    "admin": {},
 }
 _EXTENSION: Final = """from modoboa.core import signals
 from modoboa.core.extensions import ModoExtension, exts_pool
@@ -86,14 +105,14 @@ def install(target: Path) -> None:
 def write_broken(target: Path) -> None:
     """Put the broken ones beside it."""
     for name, files in BROKEN.items():
-        if name == "core":
-            continue  # it is the panel's
+        if name in {"core", "admin"}:
+            continue  # they are the panel's
         package = target / name
         package.mkdir(parents=True)
         (package / "__init__.py").touch()
         for file, text in files.items():
             path = package / ("modo_extension.py" if file == "load" else file)
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(_EXTENSION.format(name=name, load=text) if file == "load" else text)
 
 

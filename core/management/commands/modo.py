@@ -10,17 +10,35 @@ from typing import Any
 from django.apps import apps
 from django.core.management.base import BaseCommand, CommandParser
 
+from core import plugins
+
 
 def subcommands() -> dict[str, type[BaseCommand]]:
-    """Classes ``Command`` of ``<app>.management.subcommands.<name>``, by name."""
+    """Classes ``Command`` of ``<app>.management.subcommands.<name>``, by name; the panel's own first."""
     found: dict[str, type[BaseCommand]] = {}
     for config in apps.get_app_configs():
+        if plugins.is_disabled(config.name):
+            continue
         package = f"{config.name}.management.subcommands"
         if find_spec(f"{config.name}.management") is None or (spec := find_spec(package)) is None:
             continue
         for module in iter_modules(spec.submodule_search_locations):
-            found[module.name] = import_module(f"{package}.{module.name}").Command
+            command = _command(config.name, f"{package}.{module.name}")
+            if command is not None:
+                found.setdefault(module.name, command)
     return found
+
+
+def _command(app: str, module: str) -> type[BaseCommand] | None:
+    """None for one of a plugin that fails."""
+    try:
+        command: type[BaseCommand] = import_module(module).Command
+    except Exception as error:
+        if not plugins.is_plugin(app):
+            raise
+        plugins.report(app, module, error)
+        return None
+    return command
 
 
 class Command(BaseCommand):

@@ -170,7 +170,9 @@ def _of_lines(lines: Iterable[str]) -> list[tuple[Declaration, str, Any]]:
             continue
         wanted, equals, text = line.partition("=")
         if not equals:
-            raise CommandError(_("Write APP.NAME=VALUE, not %(line)s.") % {"line": line})
+            # No more of the line: a password may stand there.
+            name = line.strip().partition(" ")[0]
+            raise CommandError(_("Write APP.NAME=VALUE, not %(line)s.") % {"line": name})
         declaration, name = _known(wanted.strip())
         text = text.strip() if wanted != wanted.rstrip() else text
         found.append((declaration, name, _value(text, default_of(declaration.fields[name]))))
