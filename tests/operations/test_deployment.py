@@ -265,6 +265,7 @@ def test_nobody_else_reads_the_secrets_of_an_instance(panel: Instance) -> None:
     assert modes["manage.py"] == 0o755
     assert modes["panel/settings.py"] == 0o644
     assert (modes["media"], modes[".data"]) == (0o750, 0o700)
+    assert modes[".data/panel.sqlite3"] == 0o600
     assert not [name for name, mode in modes.items() if mode & stat.S_IWOTH]
     variables = (panel.path / "panel.env").read_text()
     secret = re.search(r"^MODOBOA_SECRET_KEY=(.+)$", variables, re.MULTILINE)

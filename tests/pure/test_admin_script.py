@@ -122,6 +122,18 @@ def test_where_nobody_answers_the_exit_code_tells(capsys: pytest.CaptureFixture[
     assert not Path("panel").exists()
 
 
+def test_a_wrong_answer_leads_to_the_questions_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = ("postgres", "", "abc", "", "", "hush-hush")
+    answers(monkeypatch, *wrong, "sqlite", "/var/lib/x.sqlite3")
+    assert command_line.main(["deploy", "panel", "--domain", "localhost"]) == 1  # no password was answered
+    answers(monkeypatch, *wrong, "sqlite", "/var/lib/x.sqlite3", "Correct-Horse-7")
+    assert command_line.main(["deploy", "panel", "--domain", "localhost"]) == 0
+    assert variables()["DATABASE_URL"] == "sqlite:////var/lib/x.sqlite3"
+    assert "hush-hush" not in "".join(capsys.readouterr())
+
+
 # --- databases and secrets --------------------------------------------------------------------------------------
 
 
@@ -180,6 +192,42 @@ def test_what_cannot_be_used_is_refused_before_anything_is_made(
     assert "secret" not in said.err + said.out
     assert list(Path().iterdir()) == []
     assert steps == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///relative.sqlite3",
+        "sqlite://:memory:",
+        "postgres://u:hush\nhush@h/x",
+        "postgres://u:\udcff@h/x",
+    ],
+    ids=["relative", "memory", "a line", "no text"],
+)
+def test_a_database_that_could_not_be_found_again_is_refused(
+    url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "environ", {**os.environ, "DATABASE_URL": url})
+    assert command_line.main(["deploy", "panel", "--domain", "localhost"]) == 1
+    assert "hush" not in "".join(capsys.readouterr())
+    assert list(Path().iterdir()) == []
+
+
+def test_a_file_without_a_password_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("password").write_text("\nCorrect-Horse-7\n")
+    words = [
+        "deploy",
+        "panel",
+        "--dburl",
+        SQLITE,
+        "--domain",
+        "localhost",
+        "--admin-password-file",
+        "password",
+    ]
+    assert command_line.main(words) == 1
+    assert "first line" in capsys.readouterr().err
+    assert not Path("panel").exists()
 
 
 @pytest.mark.parametrize("name", ["../x", "a-b", "1x", "os", "core", ""])
