@@ -24,6 +24,7 @@ from core import history
 from core.insertion import insert
 from core.models.log import Level, Log
 from core.refusals import WHOLE_OBJECT, Refusal
+from core.unknown_tables import unknown_tables_behind
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,7 +40,8 @@ _ATTEMPTS = 6
 _PAUSE_S = 0.02
 # Deadlock or serialization failure: PostgreSQL SQLSTATEs, MySQL/MariaDB error numbers.
 _RETRYABLE = frozenset({"40P01", "40001", 1213, 1205})
-_KEY_VIOLATIONS = frozenset({"23505", "23503", 1062, 1451, 1452})
+_FOREIGN_KEY_VIOLATIONS = frozenset({"23503", 1451, 1452})
+_UNIQUE_VIOLATIONS = frozenset({"23505", 1062})
 _LEVELS = {"create": Level.INFO, "delete": Level.CRITICAL}
 
 
@@ -119,6 +121,16 @@ def _attempt(verb: str, actor: Actor, work: Callable[[], R]) -> R:
     except IntegrityError as error:
         if not is_lost_race(error):
             raise  # a value that an operation should have refused: our fault, not a race
+        if _is_foreign_key(error) and (tables := unknown_tables_behind(error)):
+            raise Refusal.single(
+                WHOLE_OBJECT,
+                "referred_to",
+                _(
+                    "Rows of %(tables)s refer to it, and no installed app knows what should become of them: a plugin "
+                    "that is disabled or gone?"
+                )
+                % {"tables": ", ".join(tables)},
+            ) from error
         raise Refusal.single(
             WHOLE_OBJECT,
             "conflict",
@@ -199,7 +211,12 @@ def is_retryable(error: OperationalError) -> bool:
 
 def is_lost_race(error: IntegrityError) -> bool:
     """A unique or a foreign key was violated, which checks alone cannot prevent (SQLite has only its words)."""
-    return _database_code(error) in _KEY_VIOLATIONS or str(error).startswith(("UNIQUE", "FOREIGN KEY"))
+    is_taken = _database_code(error) in _UNIQUE_VIOLATIONS or str(error).startswith("UNIQUE")
+    return is_taken or _is_foreign_key(error)
+
+
+def _is_foreign_key(error: IntegrityError) -> bool:
+    return _database_code(error) in _FOREIGN_KEY_VIOLATIONS or str(error).startswith("FOREIGN KEY")
 
 
 def _database_code(error: DatabaseError) -> object:

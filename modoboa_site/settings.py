@@ -8,9 +8,8 @@ from importlib import import_module
 from pathlib import Path
 
 from csp.constants import NONE, SELF
-from django.utils.translation import gettext_lazy as _
 
-from modoboa_site import databases
+from modoboa_site import databases, languages
 from modoboa_site import environment as env
 
 # Where the code is, and where manage.py is: the same in a source tree, not in an instance (modoboa-admin.py deploy).
@@ -188,20 +187,7 @@ MODOBOA_RESERVED_DOMAINS = (SITE_HOST, *env.words("MODOBOA_RESERVED_DOMAINS"))
 # --- language and time ----------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = env.text("MODOBOA_LANGUAGE", "en")
-LANGUAGES = [
-    ("cs", _("Czech")),
-    ("de", _("German")),
-    ("en", _("English")),
-    ("es", _("Spanish")),
-    ("fr", _("French")),
-    ("it", _("Italian")),
-    ("ja", _("Japanese")),
-    ("nl", _("Dutch")),
-    ("pt", _("Portuguese")),
-    ("pt-br", _("Brazilian Portuguese")),
-    ("ru", _("Russian")),
-    ("sv", _("Swedish")),
-]
+LANGUAGES = languages.LANGUAGES
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env.text("MODOBOA_TIME_ZONE", "UTC")
 USE_TZ = True

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django import forms
 from django.forms.boundfield import BoundField
 from django.http import QueryDict
+from django.utils.translation import gettext_lazy
 
 from core.editing import Edited, EditForm, sent
 from core.form_rendering import PanelForm, Switch
@@ -131,9 +132,34 @@ class ParametersEdit(EditForm, ParametersForm):
                     found[name] = typed
             elif typed:
                 found[name] = typed
-            elif self.data.get(f"{self.add_prefix(name)}-{_CLEAR}"):
+            elif self._is_cleared(name):
                 found[name] = default_of(self.fields[name])
         return found
+
+    def _is_cleared(self, name: str) -> bool:
+        return bool(self.data.get(f"{self.add_prefix(name)}-{_CLEAR}"))
+
+    def _compare(self) -> None:
+        """As for every form; secrets are not watched, but the log knows who changed them."""
+        super()._compare()
+        beginning = self._opened()
+        mine = {
+            name
+            for name in self.declaration.secrets - self.hidden_names()
+            if self.cleaned_data.get(name) or self._is_cleared(name)
+        }
+        if beginning is None or not mine:
+            return
+        theirs = {
+            name: event.actor_name for event in self.edited.since(beginning.seen) for name in event.changed
+        }
+        for name in sorted(mine & theirs.keys()):
+            words = gettext_lazy("Changed meanwhile by %(who)s. Enter yours again to replace it.")
+            self.add_error(
+                name, forms.ValidationError(words, code="changed_meanwhile", params={"who": theirs[name]})
+            )
+        if not mine.isdisjoint(theirs):
+            self._renew(self.edited.seen, beginning.values)
 
     def _reset(self) -> frozenset[str]:
         """Parameters that are to have their defaults, as a button says where no script runs."""

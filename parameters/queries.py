@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from reversion.models import Version
 
 from core.editing import Edited, Meanwhile, newest_event
+from core.hooks import guarded
 from core.models import Log
 from core.paging import Page, page_of
 from parameters.models import Preferences, SiteParameters
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise
 
     from core.actor import Actor
+    from core.models import User
     from parameters.models import StoredParameters
+    from parameters.registry import Declaration
 
 PER_PAGE: Final = 50
 # Values by app and name; None where they are not known.
@@ -84,6 +87,12 @@ def edited_parameters(actor: Actor, level: Level) -> Callable[[str], Edited]:
     return of_app
 
 
+def may_see(declaration: Declaration, user: User) -> bool:
+    """Whether the parameters of an app are shown to somebody: as its form says."""
+    form_class = declaration.form_class
+    return bool(guarded(form_class, "has_access", lambda: form_class.has_access(user=user)))
+
+
 def _model(level: Level) -> type[StoredParameters]:
     return SiteParameters if level == "global" else Preferences
 
@@ -95,6 +104,9 @@ def _key(actor: Actor, level: Level) -> int:
 def _events(actor: Actor, level: Level) -> QuerySet[Log]:
     # Before there was one row for all, each parameter had a number of its own.
     events = Log.objects.filter(kind=_model(level).event_kind)
+    for declaration in registry.declarations(level):
+        if not may_see(declaration, actor.user):
+            events = events.exclude(object_name__startswith=f"{declaration.app}.")
     return events.visible_to(actor) if level == "global" else events.filter(object_id=actor.pk)
 
 

@@ -26,12 +26,11 @@ from parameters import policies, tools
 from parameters.edit_forms import ParametersEdit, edit_form_of, plain_tab
 from parameters.operations import update_own_preferences, update_parameters
 from parameters.preferences_form import PreferencesForm
-from parameters.queries import edited_parameters, history, recent_changes
+from parameters.queries import edited_parameters, history, may_see, recent_changes
 
 if TYPE_CHECKING:
     from django import forms
 
-    from core.models import User
     from parameters.registry import Declaration, Level
 
 _RECENT: Final = 6
@@ -102,7 +101,7 @@ def _require_super(request: AuthedRequest) -> None:
 def _parts(request: AuthedRequest, level: Level) -> list[ParametersEdit]:
     """A form for each app whose parameters this person may see."""
     user = request.actor.user
-    declarations = [each for each in tools.registry.declarations(level) if _has_access(each, user)]
+    declarations = [each for each in tools.registry.declarations(level) if may_see(each, user)]
     if not declarations:
         return []
     edited, own = edited_parameters(request.actor, level), tools.OwnValues(user)
@@ -118,12 +117,6 @@ def _parts(request: AuthedRequest, level: Level) -> list[ParametersEdit]:
 
     made = (guarded(each.form_class, "parameters", partial(part_of, each)) for each in declarations)
     return [part for part in made if part is not None]
-
-
-def _has_access(declaration: Declaration, user: User) -> bool:
-    return bool(
-        guarded(declaration.form_class, "has_access", lambda: declaration.form_class.has_access(user=user))
-    )
 
 
 def _are_valid(*parts: forms.Form) -> bool:

@@ -18,6 +18,7 @@ from core.throttling import Throttled
 # Codes of refusals that are no 400; endpoints add theirs.
 STATUSES: Final[Mapping[str, int]] = {
     "conflict": status.HTTP_409_CONFLICT,
+    "referred_to": status.HTTP_409_CONFLICT,
     "changed_meanwhile": status.HTTP_409_CONFLICT,
     "gone": status.HTTP_404_NOT_FOUND,
     "above_you": status.HTTP_403_FORBIDDEN,

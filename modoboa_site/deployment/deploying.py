@@ -26,11 +26,11 @@ from modoboa_site import databases
 from modoboa_site.deployment import extensions
 from modoboa_site.deployment.answers import ask, ask_for_database, ask_secret
 from modoboa_site.deployment.problems import Problem
+from modoboa_site.languages import LANGUAGES
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII | re.IGNORECASE)
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z]{2,4})?", re.ASCII)
 _PREFIX = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _SCHEMES = frozenset({"postgres", "postgresql", "mysql", "sqlite"})
 _PLACEHOLDER = re.compile(r"@([a-z]+)@")
@@ -102,12 +102,19 @@ def _check(wish: Wish, place: Path) -> None:
         raise Problem(f"{place} exists already. Nothing was changed.")
     if not os.access(place.parent, os.W_OK):
         raise Problem(f"You may not write to {place.parent}.")
-    if not _LANGUAGE.fullmatch(wish.lang):
-        raise Problem(f"“{wish.lang}” is no language code, such as en or pt-br.")
+    if _language(wish) not in dict(LANGUAGES):
+        known = ", ".join(code for code, _name in LANGUAGES)
+        raise Problem(f"“{wish.lang}” is no language of the panel: {known}.")
     try:
         ZoneInfo(wish.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise Problem(f"“{wish.timezone}” is no time zone, such as Europe/Paris.") from error
+
+
+def _language(wish: Wish) -> str:
+    """The code of the panel's language that *wish* names, perhaps by a variant such as en-us."""
+    code = wish.lang.lower()
+    return code if code in dict(LANGUAGES) else code.partition("-")[0]
 
 
 def _is_given(wish: Wish) -> bool:
@@ -191,13 +198,10 @@ def _password(wish: Wish, *, asked: bool) -> str:
 
 def _variables(wish: Wish, urls: Mapping[str, str], host: str) -> dict[str, str]:
     """What panel.env says."""
-    language = wish.lang.lower()
-    if language != "pt-br":  # the one variant that there is
-        language = language.partition("-")[0]
     variables = {
         "MODOBOA_SECRET_KEY": os.environ.get("MODOBOA_SECRET_KEY") or secrets.token_urlsafe(64),
         "MODOBOA_SITE_HOST": host,
-        "MODOBOA_LANGUAGE": language,
+        "MODOBOA_LANGUAGE": _language(wish),
         "MODOBOA_TIME_ZONE": wish.timezone,
     }
     if wish.devel:

@@ -149,6 +149,27 @@ def test_a_secret_is_written_kept_and_cleared_but_never_shown(root: Client) -> N
     assert "Short1" not in refused.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("given", "after"),
+    [({"core__default_password": SECRET}, SECRET), ({"core-default_password-clear": "on"}, "")],
+)
+def test_who_changes_the_same_secret_later_is_asked(
+    root: Client, cast: Cast, given: dict[str, Any], after: str
+) -> None:
+    store("core", default_password="Correct-Horse-1")
+    sent = began(root) | posted(**given)
+    update_parameters(cast.root, {"core": {"default_password": "Correct-Horse-2"}})
+    answer = root.post(PATH, sent)
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert "Changed meanwhile by root. Enter yours again to replace it." in page
+    assert "Correct-Horse" not in page
+    assert value("default_password") == "Correct-Horse-2"
+    hidden = {f.html_name: f.value() for tab in answer.context["tabs"] for f in tab.form.hidden_fields()}
+    assert root.post(PATH, sent | hidden).status_code == 302
+    assert value("default_password") == after
+
+
 def test_changes_are_told_with_old_and_new_values(root: Client) -> None:
     root.post(PATH, began(root) | posted(core__items_per_page="50"))
     page = root.get(PATH + "history/").content.decode()
@@ -222,3 +243,15 @@ def test_a_tab_that_somebody_may_not_open_is_not_shown_to_him(
     assert "Lines of a page" not in rita.get("/user/preferences/").content.decode()
     assert rita.post("/user/preferences/", {"language": "", "tests-lines": "7"}).status_code == 302
     assert tools.get_user_parameters(cast.rita.user, "tests")["lines"] == 20
+
+
+@pytest.mark.usefixtures("plugin")
+def test_changes_of_a_tab_that_is_hidden_now_are_hidden_too(
+    cast: Cast, browser_of: Callable[[Actor | None], Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sam = browser_of(cast.sam)
+    sam.post("/user/preferences/", {"language": "", "tests-lines": "7"})
+    pages = ("/user/preferences/", "/user/preferences/history/")
+    assert all("Lines of a page" in sam.get(url).content.decode() for url in pages)
+    monkeypatch.setattr(Own, "has_access", staticmethod(lambda **_given: False))
+    assert not any("Lines of a page" in sam.get(url).content.decode() for url in pages)

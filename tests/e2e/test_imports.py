@@ -166,10 +166,11 @@ def test_every_screen_of_an_import_is_clean(
     held: list[int] = []
     monkeypatch.setattr(ImportFiles, "launch", lambda _files, lock: held.append(os.dup(lock)))
     choose(page, "identities.csv", PLAN)
+    expect(page.get_by_role("progressbar")).to_be_visible()
     [job] = [each for each in jobs.jobs_of(people.rita) if each.is_working]
     job.step, job.done, job.total, job.changed_at = "Planning", 8_400, 12_000, time.time()
     jobs._write(ImportFiles(job.token), job)
-    page.reload()
+    expect(page.get_by_text("8,400 of 12,000").first).to_be_visible()
     look_at(page, "import_progress")
     page.goto("/admin/import/")
     look_at(page, "import_create")

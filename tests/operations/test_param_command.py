@@ -7,9 +7,11 @@ import json
 from pathlib import Path
 
 import pytest
+from django import forms
 from django.core.management import CommandError, call_command
 
 from core.models import Log
+from modoboa.parameters import forms as plugin_forms
 from parameters import tools
 from tests.cast import Cast
 from tests.operations.evidence import nothing_written
@@ -124,6 +126,27 @@ def test_secrets_come_in_by_the_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(f'core.default_password = "{SECRET}"\n'))
     param("set", "--from", "-")
     assert value("default_password") == SECRET
+
+
+class Optional(plugin_forms.AdminParametersForm):
+    app = "tests"
+
+    sep = plugin_forms.SeparatorField(label="Locks")
+    pin = forms.CharField(label="PIN", required=False)
+    doors = forms.MultipleChoiceField(
+        label="Doors", required=False, choices=[("1", "First"), ("2", "Second")]
+    )
+
+
+@pytest.mark.parametrize("text", ["true", "1e3", "null", "0042"])
+def test_a_text_without_a_default_is_taken_as_it_is(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    declarations = dict(tools.registry._declarations)
+    monkeypatch.setattr(tools.registry, "_declarations", declarations)
+    tools.registry.add("global", Optional, "Locks")
+    param("set", f"tests.pin={text}", 'tests.doors=["2"]')
+    assert (value("pin", "tests"), value("doors", "tests")) == (text, ["2"])
+    param("set", 'tests.pin="true"')
+    assert value("pin", "tests") == "true"
 
 
 @pytest.mark.parametrize("text", ["{", '{"core": 1}', "{}}"])

@@ -172,6 +172,7 @@ def test_passwords_come_from_files_and_the_environment(
         ["--dburl", SQLITE, "--domain", "no host"],
         ["--dburl", SQLITE, "--timezone", "Europe/Atlantis"],
         ["--dburl", SQLITE, "--lang", "'; import os"],
+        ["--dburl", SQLITE, "--lang", "zz"],
         ["--dburl-file", "missing"],
         ["--dburl", SQLITE, "--extensions", "--upgrade"],
         ["--dburl", SQLITE, "--extensions", "x;y"],

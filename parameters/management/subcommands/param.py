@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from django import forms
 from django.core.exceptions import PermissionDenied
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
@@ -175,17 +176,22 @@ def _of_lines(lines: Iterable[str]) -> list[tuple[Declaration, str, Any]]:
             raise CommandError(_("Write APP.NAME=VALUE, not %(line)s.") % {"line": name})
         declaration, name = _known(wanted.strip())
         text = text.strip() if wanted != wanted.rstrip() else text
-        found.append((declaration, name, _value(text, default_of(declaration.fields[name]))))
+        found.append((declaration, name, _value(text, declaration.fields[name])))
     return found
 
 
-def _value(text: str, default: Any) -> Any:
+def _value(text: str, field: forms.Field) -> Any:
     """JSON where it is some; where a text is asked for, only JSON of a text is."""
     try:
         value = json.loads(text)
     except ValueError:
         return text
-    return text if isinstance(default, str) and not isinstance(value, str) else value
+    return text if _is_text(field) and not isinstance(value, str) else value
+
+
+def _is_text(field: forms.Field) -> bool:
+    other = forms.JSONField | forms.MultipleChoiceField
+    return isinstance(field, forms.CharField | forms.ChoiceField) and not isinstance(field, other)
 
 
 def _update(actor: Actor, values: Iterable[tuple[Declaration, str, Any]]) -> None:
