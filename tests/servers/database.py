@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import quote, unquote, urlsplit
 
-from .packages import program
+from .packages import newest_postgresql, program
 from .processes import run
 
 SERVER_MODE = 0o666
@@ -100,7 +100,8 @@ def postgresql_client(database: Database) -> Client:
     place = ["--host", database.host, "--port", str(database.port), "--username", database.user]
     style = ["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--field-separator", "\t"]
     strict = ["--set", "ON_ERROR_STOP=1", "--dbname", database.name]
-    return [program("psql"), *place, *style, *strict], {"PGPASSWORD": database.password}
+    # Not the one in PATH: Debian's is a script that looks for this one.
+    return [str(newest_postgresql() / "psql"), *place, *style, *strict], {"PGPASSWORD": database.password}
 
 
 def mariadb_client(database: Database) -> Client:

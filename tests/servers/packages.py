@@ -87,6 +87,12 @@ def require_servers(*names: str) -> None:
         give_up(reason)
 
 
+def newest_postgresql() -> Path:
+    """The directory with the programs of the newest installed server; Debian keeps it out of PATH."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: float(path.parts[4]))
+    return found[-1].parent
+
+
 def program(name: str) -> str:
     """The path of a program; also looks into the sbin directories, which users rarely have in PATH."""
     found = shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin")))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .database import Database, Engine
-from .packages import is_root, program
+from .packages import is_root, newest_postgresql, program
 from .ports import ReservedPort
 from .processes import Server, run
 
@@ -28,12 +28,6 @@ SETTINGS = {
     "timezone": "UTC",
     "lc_messages": "C",
 }
-
-
-def newest_programs() -> Path:
-    """The directory of the newest installed server; Debian keeps it out of PATH."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: float(path.parts[4]))
-    return found[-1].parent
 
 
 def as_postgres() -> list[str]:
@@ -61,7 +55,7 @@ def set_up(data: Path, programs: Path) -> None:
 @contextmanager
 def postgresql_server(directory: Path, **parameters: str) -> Iterator[Database]:
     """A server with one empty database; its user is a superuser of it. *parameters* win over those of all tests."""
-    home, programs = directory / "postgresql", newest_programs()
+    home, programs = directory / "postgresql", newest_postgresql()
     home.mkdir()
     set_up(home / "data", programs)
     with ReservedPort() as port:
